@@ -1,0 +1,41 @@
+"""Artifact: the finished predictor on disk. A folder without pickle, and the code that loads it and predicts.
+
+`manifest.json` says what it is (backbone, columns, classes, figures, data, licence, versions), `head.safetensors` holds
+the heads' arrays, `README.md` is the model card, `backbone/` the network itself when asked for. Imports no training.
+"""
+
+from icecore.artifact.card import warnings
+from icecore.artifact.predictor import (
+    Prediction,
+    Predictions,
+    Predictor,
+    label_array,
+    load,
+    read_manifest,
+    save,
+    stacked,
+)
+from icecore.artifact.reference import describe
+from icecore.artifact.saving import require_writable
+from icecore.artifact.schema import MANIFEST, BackboneRef, DataRef, Figure, Figures, Manifest, TargetRef
+
+__all__ = [
+    "MANIFEST",
+    "BackboneRef",
+    "DataRef",
+    "Figure",
+    "Figures",
+    "Manifest",
+    "Prediction",
+    "Predictions",
+    "Predictor",
+    "TargetRef",
+    "describe",
+    "label_array",
+    "load",
+    "read_manifest",
+    "require_writable",
+    "save",
+    "stacked",
+    "warnings",
+]

@@ -1,0 +1,59 @@
+"""The model card of an artifact, in Markdown, from its manifest."""
+
+from __future__ import annotations
+
+from icecore.artifact.schema import Figures, Manifest, TargetRef
+from icecore.backbones.licence import non_commercial
+
+_LOWER_IS_BETTER = {"log_loss", "calibration_error"}
+
+
+def card(manifest: Manifest) -> str:
+    """What the model is, how good it is, what it is made of and what to mind."""
+    backbone = manifest.backbone
+    parts = [
+        f"---\nlibrary_name: icecore\nlicense: {backbone.licence}\n---\n",
+        f"# A {manifest.modality} classifier\n",
+        f"A small model on frozen features of `{backbone.id}`, made by icecore {manifest.icecore} on "
+        f"{manifest.created[:10]} from {manifest.data.items:,} labelled items ({manifest.data.name}; "
+        f"{manifest.data.bad_items} set aside).\n",
+        *(_target(target, manifest) for target in manifest.targets),
+        "## Use\n",
+        "```\nicecore predict THIS_FOLDER photos/*.jpg\n```\n",
+        "## Weights\n",
+        f"Backbone licence: {backbone.licence}{f' ({backbone.licence_source})' if backbone.licence_source else ''}. "
+        f"Source: {backbone.source}. {'Included in this folder.' if backbone.included else 'Not included.'}\n",
+        *(f"- {line}\n" for line in warnings(manifest)),
+    ]
+    return "\n".join(parts)
+
+
+def warnings(manifest: Manifest) -> list[str]:
+    """What must be said aloud of a model: its licence, the training rows that it carries."""
+    licence, lines = manifest.backbone.licence, []
+    if non_commercial(licence):
+        lines.append(f"The licence of the backbone, {licence}, does not allow commercial use.")
+    if licence == "unknown":
+        lines.append("The source of the backbone's weights states no licence.")
+    if any(target.stores_training_rows for target in manifest.targets):
+        lines.append("The head stores features of training rows; whoever has the model has those.")
+    return lines
+
+
+def _target(target: TargetRef, manifest: Manifest) -> str:
+    layers = ", ".join(f"`{manifest.backbone.columns[i].layer}`" for i in target.columns)
+    names = ", ".join(str(name) for name in target.classes)
+    head = f"Head: {target.chosen['head']} on {layers}. Classes ({len(target.classes)}): {names}.\n"
+    columns = {"this model": target.metrics, **target.baselines}
+    header = f"| | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}\n"
+    rows = "".join(f"| {_label(name)} | {' | '.join(_cell(c, name) for c in columns.values())} |\n" for name in target.metrics)
+    return f"## Target: {target.name}\n\n{head}\n{header}{rows}\n95 % intervals; {target.evaluation}.\n"
+
+
+def _label(name: str) -> str:
+    return name.replace("_", " ") + (" (lower is better)" if name in _LOWER_IS_BETTER else "")
+
+
+def _cell(figures: Figures, name: str) -> str:
+    figure = figures.get(name)
+    return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})" if figure else "–"

@@ -1,0 +1,47 @@
+"""Backbones: pretrained networks, frozen, behind two protocols.
+
+`Extractor` is anything that gives activations (layers, run, digest of weights, preprocessing, licence); `Cuttable` adds
+a torch module, for what can be cut and fine-tuned. One file a provider; everything that is said about a torch network
+is read from one probe pass (`trace`), so no architecture needs a description of its own.
+"""
+
+from icecore.backbones.base import (
+    INPUT,
+    LAST,
+    LOGITS,
+    Cuttable,
+    Entry,
+    Extractor,
+    Layer,
+    Licence,
+    Preprocessing,
+    Provider,
+    Reduce,
+)
+from icecore.backbones.load import load, wrap
+from icecore.backbones.network import TorchBackbone, no_such_layer
+from icecore.backbones.reference import Reference, parse
+from icecore.backbones.saved import image_preprocessing, load_saved, save
+
+__all__ = [
+    "INPUT",
+    "LAST",
+    "LOGITS",
+    "Cuttable",
+    "Entry",
+    "Extractor",
+    "Layer",
+    "Licence",
+    "Preprocessing",
+    "Provider",
+    "Reduce",
+    "Reference",
+    "TorchBackbone",
+    "image_preprocessing",
+    "load",
+    "load_saved",
+    "no_such_layer",
+    "parse",
+    "save",
+    "wrap",
+]

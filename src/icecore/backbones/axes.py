@@ -1,0 +1,68 @@
+"""What each axis of an activation is, so that pooling never guesses."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from torch import nn
+
+_CHANNELS_FIRST_2D = (nn.Conv2d, nn.BatchNorm2d, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.GroupNorm)
+_CHANNELS_FIRST_1D = (nn.Conv1d, nn.BatchNorm1d, nn.GroupNorm, nn.MaxPool1d, nn.AvgPool1d)
+_PREFIX = re.compile(r"(^|\.)(cls_token|class_token|class_embedding|cls_tokens|dist_token|reg_token|register_tokens"
+                     r"|distillation_token)$")  # fmt: skip
+
+
+def axes_of(shape: tuple[int, ...], module: nn.Module | None, input_size: tuple[int, ...] = ()) -> tuple[str, ...]:
+    """Names of the axes of one item's activation.
+
+    Args:
+        shape: without the batch axis.
+        module: the module that gave it, where one did.
+        input_size: height and width of the input, for images; tells height and width from channels.
+
+    Example:
+        >>> axes_of((512, 7, 7), None, (224, 224))
+        ('channels', 'height', 'width')
+        >>> axes_of((7, 7, 512), None, (224, 224))
+        ('height', 'width', 'channels')
+        >>> axes_of((197, 768), None, (224, 224))
+        ('tokens', 'channels')
+    """
+    if len(shape) == 1:
+        return ("channels",)
+    if len(shape) == 2:
+        return ("channels", "frames") if isinstance(module, _CHANNELS_FIRST_1D) else ("tokens", "channels")
+    if len(shape) == 3:
+        return _spatial(shape, module, input_size)
+    return tuple(f"axis{i}" for i in range(len(shape)))
+
+
+def prefix_tokens(module: nn.Module) -> int:
+    """How many leading tokens are not places: class, distillation and register tokens.
+
+    timm says it (`num_prefix_tokens`); elsewhere the parameters that hold such tokens are counted.
+    """
+    declared = getattr(module, "num_prefix_tokens", None)
+    if isinstance(declared, int):
+        return declared
+    found = [value for name, value in module.named_parameters() if _PREFIX.search(name)]
+    return sum(value.shape[-2] if value.dim() > 1 else 1 for value in found)
+
+
+def _spatial(shape: tuple[int, ...], module: nn.Module | None, input_size: tuple[int, ...]) -> tuple[str, ...]:
+    first, last = ("channels", "height", "width"), ("height", "width", "channels")
+    if isinstance(module, _CHANNELS_FIRST_2D):
+        return first
+    height, width = input_size if len(input_size) == 2 else (1, 1)
+    looks_first = _same_ratio(shape[1], shape[2], height, width)
+    looks_last = _same_ratio(shape[0], shape[1], height, width)
+    if looks_first == looks_last:
+        return last if isinstance(module, nn.LayerNorm | nn.Linear) and not looks_first else first
+    return first if looks_first else last
+
+
+def _same_ratio(a: int, b: int, height: int, width: int) -> bool:
+    """Whether a and b may be the input's height and width after equal strides, with a pixel of rounding."""
+    stride = math.sqrt((height / a) * (width / b))
+    return abs(height / stride - a) < 1 and abs(width / stride - b) < 1 and (a == b) == (height == width)

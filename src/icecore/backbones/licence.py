@@ -1,0 +1,77 @@
+"""Licences of weights: read from where a provider keeps them, and sorted by what they allow."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from icecore.backbones.base import Licence
+from icecore.errors import LicenceError
+
+PERMISSIVE = frozenset(
+    {
+        "0bsd", "afl-3.0", "apache-2.0", "artistic-2.0", "bsd", "bsd-2-clause", "bsd-3-clause", "bsl-1.0", "cc-by-4.0",
+        "cc-by-3.0", "cc-by-2.0", "cc0-1.0", "isc", "mit", "ncsa", "pddl", "unlicense", "wtfpl", "zlib",
+    }
+)  # fmt: skip
+_NON_COMMERCIAL = re.compile(r"(^|[-_ ])(nc|non-?commercial|research-only|fair-noncommercial)([-_ ]|$)")
+_TEXTS = {
+    "apache-2.0": r"Apache License\s+Version 2\.0",
+    "mit": r"MIT License|Permission is hereby granted, free of charge",
+    "bsd-3-clause": r"Redistribution and use in source and binary forms[\s\S]+Neither the name",
+    "bsd-2-clause": r"Redistribution and use in source and binary forms",
+    "cc-by-nc-4.0": r"Attribution-NonCommercial 4\.0",
+    "cc-by-4.0": r"Creative Commons Attribution 4\.0|Attribution 4\.0 International",
+}
+
+
+def permissive(name: str) -> bool:
+    """Whether use, change and sale are allowed with at most a notice."""
+    return name.lower() in PERMISSIVE
+
+
+def non_commercial(name: str) -> bool:
+    """Whether the name of the licence says that commercial use is not allowed."""
+    return _NON_COMMERCIAL.search(name.lower()) is not None
+
+
+def require(licence: Licence, required: str | None, backbone: str) -> None:
+    """Raise LicenceError unless the licence is what is required: `permissive`, or names separated by commas."""
+    if required is None:
+        return
+    allowed = [name.strip().lower() for name in required.split(",")]
+    name = licence.name.lower()
+    if name in allowed or ("permissive" in allowed and permissive(name)):
+        return
+    raise LicenceError(
+        f"The weights of {backbone} have the licence {licence.name!r}.",
+        expected=f"Required was: {required}.",
+        do="Choose another backbone, or leave --require-licence out if you may use it."
+        if name != "unknown"
+        else "Its source states none: find out, or choose a backbone whose licence is known.",
+    )
+
+
+def of_folder(folder: Path) -> Licence:
+    """Licence of a local model folder: `license:` in its model card, else what a LICENSE file plainly is."""
+    for card in (folder / "README.md", folder / "MODEL_CARD.md"):
+        name = _of_card(card)
+        if name:
+            return Licence(name, str(card))
+    for path in sorted(folder.glob("LICEN[CS]E*")):
+        name = _of_text(path.read_text("utf-8", errors="replace"))
+        if name:
+            return Licence(name, str(path))
+    return Licence()
+
+
+def _of_card(path: Path) -> str:
+    if not path.is_file():
+        return ""
+    front = re.match(r"---\n(.*?)\n---", path.read_text("utf-8", errors="replace"), re.DOTALL)
+    found = re.search(r"^license:\s*([\w.-]+)", front.group(1), re.MULTILINE) if front else None
+    return found.group(1).lower() if found else ""
+
+
+def _of_text(text: str) -> str:
+    return next((name for name, pattern in _TEXTS.items() if re.search(pattern, text)), "")

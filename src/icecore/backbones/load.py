@@ -1,0 +1,60 @@
+"""From a backbone id to a loaded, frozen network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from icecore import plugins
+from icecore.backbones import licence
+from icecore.backbones.base import Extractor, Preprocessing
+from icecore.backbones.device import resolve
+from icecore.backbones.reference import parse
+from icecore.backbones.torch import unknown_preprocessing, wrapped
+
+
+def load(
+    id: str,  # noqa: A002 - the public word for it
+    *,
+    preprocess: Preprocessing | None = None,
+    device: str | None = None,
+    trust_remote_code: bool = False,
+    require_licence: str | None = None,
+) -> Extractor:
+    """Load a pretrained network by its id, `provider:name[?options][@revision]`.
+
+    Args:
+        id: for instance `timm:resnet18.a1_in1k`, `hf:FOLDER`, `torch:nets:build?weights=w.pt`, `timm:resnet18@random`.
+        preprocess: overrides the network's own preprocessing.
+        device: `cpu`, `cuda`, `mps` or `auto`.
+        trust_remote_code: let Transformers run code that comes with the weights.
+        require_licence: `permissive`, or names of licences separated by commas.
+
+    Raises:
+        UnknownBackboneError, WeightsError, PreprocessingError, LicenceError, MissingExtraError.
+
+    Example:
+        >>> net = load("timm:resnet18@random", device="cpu")
+        >>> net.layers()["last"].shape
+        (512,)
+    """
+    reference = parse(id)
+    provider = plugins.get("backbones", reference.provider)
+    backbone = provider.load(reference, preprocess=preprocess, trust_remote_code=trust_remote_code)
+    licence.require(backbone.licence, require_licence, id)
+    return _placed(backbone, device)
+
+
+def wrap(
+    module: nn.Module, *, preprocess: Preprocessing | None, name: str = "wrapped", device: str | None = "cpu"
+) -> Extractor:
+    """A network already in memory as a backbone. `preprocess` says how its inputs are prepared; it cannot be guessed."""
+    if preprocess is None:
+        raise unknown_preprocessing(name)
+    return _placed(wrapped(module, preprocess, name), device)
+
+
+def _placed(backbone: Any, device: str | None) -> Extractor:
+    target = resolve(device)
+    return backbone.to(target) if hasattr(backbone, "to") else backbone  # type: ignore[no-any-return]  # plug-ins

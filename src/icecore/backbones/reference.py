@@ -1,0 +1,156 @@
+"""Backbone ids: `provider:name[?option=value&...][@revision]`, and how a bare name finds its provider."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+from icecore import plugins
+from icecore.errors import UnknownBackboneError, UsageError
+
+RANDOM = re.compile(r"^random(?:-(\d+))?$")
+_FILES = {".onnx": "onnx", ".keras": "keras", ".h5": "keras", ".hdf5": "keras", ".tflite": "tflite"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A parsed backbone id.
+
+    Attributes:
+        provider: the name before the colon.
+        name: what the provider looks up: a hub id, an architecture, a path, a factory.
+        options: from `?key=value&...`, as strings.
+        revision: after `@`, or None.
+    """
+
+    provider: str
+    name: str
+    options: Mapping[str, str] = field(default_factory=dict)
+    revision: str | None = None
+
+    def __str__(self) -> str:
+        query = "&".join(f"{key}={value}" for key, value in self.options.items())
+        return (
+            f"{self.provider}:{self.name}{'?' + query if query else ''}{'@' + self.revision if self.revision else ''}"
+        )
+
+    @property
+    def seed(self) -> int | None:
+        """Seed of `@random` (0) or `@random-7`; None for trained weights."""
+        found = RANDOM.match(self.revision or "")
+        return int(found.group(1) or 0) if found else None
+
+    @property
+    def path(self) -> Path | None:
+        """The local file or folder that the name is, where there is one."""
+        path = Path(self.name).expanduser()
+        return path if path.exists() else None
+
+
+def parse(text: str) -> Reference:
+    """Parse a backbone id. Raises UnknownBackboneError with the nearest names.
+
+    Example:
+        >>> parse("timm:resnet18@random").seed
+        0
+        >>> parse("torch:nets:build?weights=w.pt&width=2").options
+        {'weights': 'w.pt', 'width': '2'}
+    """
+    provider, colon, rest = text.partition(":")
+    known = plugins.names("backbones")
+    if colon and provider in known:
+        return Reference(provider, *_split(rest))
+    name, options, revision = _split(text)
+    return Reference(_provider_of(text, name), name, options, revision)
+
+
+def _split(rest: str) -> tuple[str, dict[str, str], str | None]:
+    if Path(rest).expanduser().exists():
+        return rest, {}, None
+    body, at, revision = rest.rpartition("@")
+    if not at or "/" in revision or "=" in revision:
+        body, revision = rest, ""
+    name, _, query = body.partition("?")
+    if not name:
+        raise UsageError(
+            f"The backbone id {rest!r} has no name.", do="Write provider:name, for instance timm:resnet18."
+        )
+    return name, dict(parse_qsl(query, keep_blank_values=True)), revision or None
+
+
+def _provider_of(text: str, name: str) -> str:
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return _provider_of_folder(path)
+    if path.is_file():
+        return _provider_of_file(path)
+    if name in _timm_names() or name.partition(".")[0] in _timm_names():
+        return "timm"
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        return "hf"
+    raise unknown(text)
+
+
+def _provider_of_folder(path: Path) -> str:
+    config = path / "config.json"
+    if not config.is_file():
+        raise UnknownBackboneError(
+            f"The folder {path} holds no config.json.",
+            expected="A local backbone is a Transformers or timm folder with config.json and model.safetensors.",
+        )
+    return "timm" if "pretrained_cfg" in json.loads(config.read_text("utf-8")) else "hf"
+
+
+def _provider_of_file(path: Path) -> str:
+    provider = _FILES.get(path.suffix.lower())
+    if provider in plugins.names("backbones"):
+        return str(provider)
+    raise UnknownBackboneError(
+        f"The file {path} holds weights, not the network that they belong to.",
+        do=f"Name the callable that builds the network: torch:module.path:factory?weights={path}",
+    )
+
+
+def unknown(text: str) -> UnknownBackboneError:
+    """The error for an id that no provider knows, with the nearest names."""
+    known = plugins.names("backbones")
+    names = {name: f"timm:{name}" for name in _timm_names()} | {f"{name}:": f"{name}:" for name in known}
+    close = difflib.get_close_matches(text.partition(":")[2] or text, list(names), n=3, cutoff=0.6)
+    return UnknownBackboneError(
+        f"No provider knows the backbone {text!r}, and there is no such file or folder.",
+        expected=f"An id is provider:name; providers are {', '.join(known)}.",
+        do=f"Did you mean {' or '.join(names[name] for name in close)}?" if close else "",
+    )
+
+
+def _timm_names() -> list[str]:
+    if find_spec("timm") is None or "timm" not in plugins.names("backbones"):
+        return []
+    return list(plugins.get("backbones", "timm").names())
+
+
+def absolute(id: str) -> str:  # noqa: A002 - the public word for it
+    """The same id with local paths made absolute, so that it is found from another directory.
+
+    Example:
+        >>> absolute("timm:resnet18@random")
+        'timm:resnet18@random'
+    """
+    if ":" not in id and not Path(id).expanduser().exists():
+        return id
+    reference = parse(id)
+    options = {key: _absolute(value) if key == "weights" else value for key, value in reference.options.items()}
+    file, colon, attribute = reference.name.rpartition(":")
+    name = f"{_absolute(file)}:{attribute}" if colon and file.endswith(".py") else _absolute(reference.name)
+    return str(replace(reference, name=name, options=options))
+
+
+def _absolute(text: str) -> str:
+    path = Path(text).expanduser()
+    return str(path.resolve()) if path.exists() else text

@@ -1,0 +1,64 @@
+"""Backbones written into a folder of an artifact, and read back from there, so that it is whole anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_file
+
+from icecore import plugins
+from icecore.backbones.base import Extractor, Preprocessing
+from icecore.backbones.device import resolve
+from icecore.backbones.network import TorchBackbone
+from icecore.backbones.reference import Reference, parse
+from icecore.data.preprocessing import ImagePreprocessing
+from icecore.errors import BackboneError
+
+WEIGHTS = "model.safetensors"
+
+
+def save(backbone: Extractor, folder: Path) -> None:
+    """Write weights and what else its provider needs to build it again. Raises BackboneError where that cannot be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _provider(_reference(backbone.id)).save(backbone, folder)
+
+
+def load_saved(id: str, folder: Path, preprocessing: Mapping[str, Any], device: str | None) -> Extractor:  # noqa: A002
+    """Build again what `save` wrote. `preprocessing` is the value it had."""
+    reference = _reference(id)
+    backbone: Any = _provider(reference).load_saved(reference, folder, preprocessing)
+    return backbone.to(resolve(device)) if hasattr(backbone, "to") else backbone  # type: ignore[no-any-return]
+
+
+def image_preprocessing(value: Mapping[str, Any]) -> Preprocessing | None:
+    """icecore's own preprocessing from its value; None where the value is a provider's."""
+    return ImagePreprocessing.model_validate(value) if value.get("type") == "image.v1" else None
+
+
+def save_weights(backbone: TorchBackbone, folder: Path) -> None:
+    """The whole state dict as safetensors; tensors that share memory are written once each."""
+    state = {name: value.detach().cpu().contiguous().clone() for name, value in backbone.module.state_dict().items()}
+    save_file(state, folder / WEIGHTS)
+
+
+def with_weights(reference: Reference, folder: Path) -> Reference:
+    """The same architecture, with the weights of that folder."""
+    return replace(reference, options={**reference.options, "weights": str(folder / WEIGHTS)}, revision=None)
+
+
+def _reference(id: str) -> Reference:  # noqa: A002 - the public word for it
+    provider, colon, rest = id.partition(":")
+    if not colon:
+        raise BackboneError(
+            f"The network {id!r} was given in memory, so it cannot be built again from a name.",
+            do="Put the function that builds it into a module and use torch:module:function?weights=FILE.",
+        )
+    path = Path(rest.partition("@")[0])
+    return Reference(provider, rest) if path.is_absolute() and not path.exists() else parse(id)
+
+
+def _provider(reference: Reference) -> Any:
+    return plugins.get("backbones", reference.provider)

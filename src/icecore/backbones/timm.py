@@ -1,0 +1,177 @@
+"""`timm:` networks, with timm's own evaluation transform.
+
+`timm:resnet18.a1_in1k` by name and tag, `timm:FOLDER` for a local timm folder (config.json and model.safetensors),
+`timm:resnet18?weights=file.safetensors` for a local state dict, other options as arguments of `timm.create_model`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from icecore.backbones import extras, licence, saved, weights
+from icecore.backbones.base import Entry, Licence, Preprocessing
+from icecore.backbones.network import Final, TorchBackbone
+from icecore.backbones.reference import Reference, unknown
+from icecore.backbones.seeding import seeded
+from icecore.backbones.sidecar import preprocessing_beside
+from icecore.backbones.torch import parse_option
+from icecore.errors import WeightsError
+
+PROVIDER = "timm.v1"
+_ARCHITECTURE = "architecture.json"
+_TRANSFORM_FIELDS = ("input_size", "interpolation", "mean", "std", "crop_pct", "crop_mode")
+
+
+class TimmProvider:
+    """timm: image networks of every family."""
+
+    summary = "any network of timm, by name and pretrained tag"
+    extra = "timm"
+    requires: tuple[str, ...] = ("timm", "torchvision")
+    example = "timm:resnet18.a1_in1k"
+
+    def load(self, reference: Reference, *, preprocess: Preprocessing | None, trust_remote_code: bool) -> TorchBackbone:
+        """Create the network with its pretrained weights, those of a file or folder, or seeded random ones."""
+        del trust_remote_code  # timm runs no remote code
+        timm = extras.require("timm", self.extra)
+        options = dict(reference.options)
+        file = options.pop("weights", None)
+        if reference.path is None and reference.name.partition(".")[0] not in self.names():
+            raise unknown(str(reference))
+        arguments = {name: parse_option(value) for name, value in options.items()}
+        module = _create(timm, reference, arguments, pretrained=file is None)
+        if file is not None and reference.seed is None:
+            weights.fit(module, weights.read(file), file)
+            preprocess = preprocess or preprocessing_beside(Path(file))
+        config: Mapping[str, Any] = module.pretrained_cfg  # type: ignore[assignment]  # timm sets a dictionary
+        return TorchBackbone(
+            module,
+            id=str(reference),
+            provider=PROVIDER,
+            architecture={"name": config.get("architecture", reference.name), "options": arguments},
+            preprocessing=preprocess or TimmPreprocessing(timm, timm.data.resolve_model_data_config(module)),
+            licence=_licence(config, reference),
+            source=_source(config, reference, file),
+            last=_final(module, config),
+        )
+
+    def save(self, backbone: TorchBackbone, folder: Path) -> None:
+        """Write the weights and the name of the architecture."""
+        saved.save_weights(backbone, folder)
+        options = {name: json.dumps(value) for name, value in backbone.architecture["options"].items()}
+        named = {"name": backbone.architecture["name"], "options": options}
+        (folder / _ARCHITECTURE).write_text(json.dumps(named), "utf-8")
+
+    def load_saved(self, reference: Reference, folder: Path, preprocessing: Mapping[str, Any]) -> TorchBackbone:
+        """Build from the folder's weights. A local timm folder is replaced by the architecture that it named."""
+        own = saved.image_preprocessing(preprocessing) or _transform(preprocessing)
+        named = json.loads((folder / _ARCHITECTURE).read_text("utf-8"))
+        reference = replace(reference, name=named["name"], options=named["options"])
+        return self.load(saved.with_weights(reference, folder), preprocess=own, trust_remote_code=False)
+
+    def names(self) -> list[str]:
+        """Every architecture of the installed timm."""
+        return _names()
+
+    def catalogue(self) -> list[Entry]:
+        """Every pretrained tag that the installed timm knows."""
+        timm = extras.require("timm", self.extra)
+        return [_entry(name, timm.get_pretrained_cfg(name)) for name in timm.list_pretrained()]
+
+
+provider = TimmProvider()
+
+
+class TimmPreprocessing:
+    """timm's evaluation transform; its value is the resolved data config."""
+
+    def __init__(self, timm: Any, config: Mapping[str, Any]) -> None:
+        self._config = {name: config[name] for name in _TRANSFORM_FIELDS if name in config}
+        self._transform = timm.data.create_transform(**self._config, is_training=False)
+
+    @property
+    def value(self) -> Mapping[str, Any]:
+        """JSON form: input size (channels, height, width), interpolation, mean, std, share and mode of the crop."""
+        plain = {name: list(v) if isinstance(v, tuple) else v for name, v in self._config.items()}
+        return {"kind": "timm", **plain}
+
+    def __call__(self, decoded: Image.Image) -> Tensor:
+        """RGB image to (channels, height, width)."""
+        grey = self._config["input_size"][0] == 1
+        return torch.as_tensor(self._transform(decoded.convert("L") if grey else decoded))
+
+
+def _transform(value: Mapping[str, Any]) -> TimmPreprocessing:
+    config = {name: tuple(v) if isinstance(v, list) else v for name, v in value.items()}
+    return TimmPreprocessing(extras.require("timm", "timm"), config)
+
+
+def _entry(name: str, config: Any) -> Entry:
+    return Entry(f"timm:{name}", "image", str(config.license or "unknown").lower(), tuple(config.input_size[1:]))
+
+
+@cache
+def _names() -> list[str]:
+    timm = extras.require("timm", "timm")
+    return list(timm.list_models())
+
+
+def _create(timm: Any, reference: Reference, arguments: dict[str, Any], *, pretrained: bool) -> nn.Module:
+    name = f"local-dir:{reference.path}" if reference.path else reference.name
+    pretrained = pretrained and reference.seed is None
+    if pretrained and reference.path is None:
+        extras.go_offline_if_unreachable()
+    try:
+        module: nn.Module = seeded(reference.seed, lambda: timm.create_model(name, pretrained=pretrained, **arguments))
+    except Exception as error:
+        raise WeightsError(
+            f"{reference} cannot be loaded: {_first_line(error)}.",
+            expected=f"Its weights were looked for in {_looked_for(reference)}.",
+            do="Check the name and tag, fetch it where there is a network and copy the hub's cache, "
+            f"or give a local file: timm:{reference.name}?weights=FILE",
+        ) from error
+    return module
+
+
+def _looked_for(reference: Reference) -> str:
+    return "the folder" if reference.path else "the local hub cache and on the hub"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+
+
+def _licence(config: Mapping[str, Any], reference: Reference) -> Licence:
+    stated = config.get("license")
+    if stated and reference.seed is None and "weights" not in reference.options:
+        return Licence(str(stated).lower(), "timm pretrained_cfg")
+    return licence.of_folder(reference.path) if reference.path and reference.path.is_dir() else Licence()
+
+
+def _source(config: Mapping[str, Any], reference: Reference, file: str | None) -> str:
+    if reference.seed is not None:
+        return "random weights"
+    return str(file or reference.path or config.get("hf_hub_id") or config.get("url") or reference.name)
+
+
+def _final(module: nn.Module, config: Mapping[str, Any]) -> Final | None:
+    """timm's own pre-logits, for the networks whose classifier does not read them as they are."""
+    head: Any = module
+    single = isinstance(config.get("classifier"), str) and isinstance(head.get_classifier(), nn.Linear)
+    if single or not hasattr(module, "forward_head"):
+        return None
+    return _pre_logits
+
+
+def _pre_logits(network: Any, x: Tensor) -> Tensor:
+    pooled: Tensor = network.forward_head(network.forward_features(x), pre_logits=True)
+    return pooled

@@ -1,0 +1,48 @@
+"""Options that several commands share, each described once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Backbone = Annotated[
+    str, typer.Option("--backbone", "-b", help="Pretrained network: provider:name[@revision], a local folder or file.")
+]
+OtherBackbone = Annotated[
+    str | None, typer.Option("--backbone", "-b", help="The same network elsewhere, if the model's own cannot be found.")
+]
+Preprocess = Annotated[
+    Path | None,
+    typer.Option("--preprocess", metavar="FILE", help="preprocess.json for a network that carries none."),
+]
+Layers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--layer",
+        "-l",
+        help="Layer: a module path, last, logits, a block number (-1), all, or a pattern. May be repeated.",
+    ),
+]
+Pooling = Annotated[str, typer.Option(help="mean, max, gem, cls, last-token, flatten, none.")]
+InputCol = Annotated[str | None, typer.Option("--input-col", help="Column of a table that holds the inputs.")]
+Target = Annotated[
+    list[str] | None, typer.Option("--target", "-t", help="Column of a table that holds the labels. May be repeated.")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")]
+BatchSize = Annotated[int, typer.Option(min=1, help="Items in one forward pass.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Threads that read and decode. By default one a core.")]
+StoreDir = Annotated[
+    Path | None,
+    typer.Option("--store", metavar="DIR", help="Where features are kept. By default $ICECORE_STORE or the user's cache."),
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Make an unreadable item an error instead of setting it aside.")]
+RequireLicence = Annotated[
+    str | None,
+    typer.Option("--require-licence", help="Refuse weights under another licence: permissive, or names with commas."),
+]
+TrustRemoteCode = Annotated[
+    bool, typer.Option("--trust-remote-code", help="Let Transformers run code that comes with the weights.")
+]

@@ -1,0 +1,74 @@
+"""What the commands print: tables for people, JSON for programs, asides on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+_SHOWN = 10
+
+
+def print_json(value: Any) -> None:
+    """One JSON object on standard output. ASCII, so that no name can break it."""
+    sys.stdout.write(json.dumps(value, allow_nan=False) + "\n")
+
+
+def say(*lines: str) -> None:
+    """Lines on standard output, for people."""
+    for line in lines:
+        sys.stdout.write(_shown(line) + "\n")
+
+
+def aside(*lines: str) -> None:
+    """Lines on standard error: what is worth knowing and is not the result."""
+    for line in lines:
+        sys.stderr.write(_shown(line) + "\n")
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[Any]], right: Sequence[int] = ()) -> None:
+    """A plain table on standard output; `right` names the columns of numbers."""
+    cells = [[_shown(str(cell)) for cell in row] for row in rows]
+    widths = [max(len(row[i]) for row in [list(header), *cells]) for i in range(len(header))]
+    for row in [list(header), *cells]:
+        parts = [c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
+        sys.stdout.write("  ".join(parts).rstrip() + "\n")
+
+
+def bars(values: dict[str, float], width: int = 30) -> None:
+    """A bar for each value between 0 and 1, on standard output."""
+    label = max(len(name) for name in values)
+    for name, value in values.items():
+        sys.stdout.write(f"{_shown(name).ljust(label)}  {value:.3f}  {'█' * round(value * width)}\n")
+
+
+def set_aside(bad: Sequence[dict[str, Any]]) -> None:
+    """The first bad items, on standard error."""
+    if not bad:
+        return
+    aside(f"Set aside {len(bad)} unreadable item{'s' if len(bad) > 1 else ''}:")
+    aside(*(f"  row {item['row']}: {item['input']}: {item['reason']}" for item in bad[:_SHOWN]))
+    if len(bad) > _SHOWN:
+        aside(f"  and {len(bad) - _SHOWN} more; `icecore inspect DATA` lists them all.")
+
+
+def size(count: float) -> str:
+    """Bytes for people.
+
+    Example:
+        >>> size(1536)
+        '1.5 KiB'
+    """
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
+
+
+def _shown(text: str) -> str:
+    """A line for people: no raw newlines or control characters, nothing that the terminal cannot encode."""
+    plain = "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode("ascii") for c in text)
+    encoding = sys.stdout.encoding or "utf-8"
+    return plain.encode(encoding, "backslashreplace").decode(encoding)

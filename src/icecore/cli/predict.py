@@ -1,0 +1,59 @@
+"""`icecore predict`: labels and probabilities of new inputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from icecore.cli import options
+from icecore.cli.output import aside, print_json, say, set_aside, table
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(help="A model made by `icecore fit`.")],
+    inputs: Annotated[list[str], typer.Argument(help="Files, folders or one table.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Write predictions to .csv, .tsv, .parquet or .jsonl instead of a table.")
+    ] = None,
+    json: options.Json = False,
+    backbone: options.OtherBackbone = None,
+    input_col: options.InputCol = None,
+    device: options.Device = "auto",
+    batch_size: options.BatchSize = 32,
+    workers: options.Workers = None,
+    store: options.StoreDir = None,
+    strict: options.Strict = False,
+    require_licence: options.RequireLicence = None,
+    trust_remote_code: options.TrustRemoteCode = False,
+) -> None:
+    """Predict labels and probabilities of new inputs."""
+    from icecore import api
+
+    loaded = api.TransferModel.load(
+        model, backbone=backbone, device=device, require_licence=require_licence, trust_remote_code=trust_remote_code
+    )
+    result = loaded.predict_targets(
+        api.inputs_of(inputs), input_col=input_col, store=store, batch_size=batch_size, workers=workers,
+        strict=strict, progress=not json,
+    )  # fmt: skip
+    if out is not None:
+        api.write_predictions(result, out)
+    if json:
+        print_json(api.predictions_json(result))
+        return
+    for warning in loaded.warnings:
+        aside(f"Note: {warning}")
+    set_aside(api.bad_json(result))
+    if out is not None:
+        say(f"Wrote predictions to {out}")
+        return
+    for name, predictions in result.items():
+        if len(result) > 1:
+            say("", f"{name}:")
+        table(
+            ("input", "label", "probability"),
+            [(p.input, p.label, f"{p.probability:.3f}") for p in predictions],
+            right=(2,),
+        )

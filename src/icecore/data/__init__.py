@@ -1,0 +1,41 @@
+"""What the user has -> items.
+
+A reader turns a source (a folder, a table, a data frame, a list) into a `Dataset`: where the inputs are, what they are
+labelled, which rows were set aside and why. Nothing is opened yet. `load` then takes one item through its modality,
+reading it once, to a row key and a decoded value; a preprocessing, itself a value, makes the network's input of that.
+
+A bad item never shifts the others: every item carries the row that it has in the data as the user gave it.
+"""
+
+from icecore.data.images import MAX_PIXELS, decode_image
+from icecore.data.items import BadItem, Dataset, Item, Items, printable
+from icecore.data.load import load, row_key
+from icecore.data.modalities import IMAGE, Modality, modalities, modality_named, register_modality
+from icecore.data.preprocessing import ImagePreprocessing
+from icecore.data.read import read
+from icecore.data.readers import Reader, ReadOptions
+from icecore.data.values import ArrowValues, ListValues, Values
+
+__all__ = [
+    "IMAGE",
+    "MAX_PIXELS",
+    "ArrowValues",
+    "BadItem",
+    "Dataset",
+    "ImagePreprocessing",
+    "Item",
+    "Items",
+    "ListValues",
+    "Modality",
+    "ReadOptions",
+    "Reader",
+    "Values",
+    "decode_image",
+    "load",
+    "modalities",
+    "modality_named",
+    "printable",
+    "read",
+    "register_modality",
+    "row_key",
+]

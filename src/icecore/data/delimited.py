@@ -1,0 +1,107 @@
+"""CSV and TSV: every value is text; quotes, new lines in values, a byte order mark and other separators are handled."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from icecore.data.items import printable
+from icecore.data.table_file import TableFile
+from icecore.data.values import ArrowValues
+from icecore.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_HEAD = 1 << 16
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_LARGEST_VALUE = 1 << 26
+
+
+def read_delimited(path: Path) -> TableFile:
+    """A CSV or TSV file. A line with too many or too few values is set aside; the others keep their rows.
+
+    Raises DataError where it is empty, is not UTF-8 (or UTF-16 with a byte order mark), or names a column twice.
+    """
+    encoding, head = _head(path)
+    separator, names = _header(path, head)
+    skipped: dict[int, str] = {}
+    table = _read(path, encoding, separator, names, skipped)
+    table = _with_gaps(table, sorted(skipped))
+    usual = "\t" if path.suffix.lower() == ".tsv" else ","
+    notes = (
+        () if separator == usual else (f"Values in {printable(path.name)} are separated by {_SEPARATORS[separator]}.",)
+    )
+    return TableFile({name: ArrowValues(table.column(name)) for name in names}, notes, skipped)
+
+
+def _head(path: Path) -> tuple[str, str]:
+    with path.open("rb") as file:
+        raw = file.read(_HEAD)
+    encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
+    text = raw.decode(encoding, "replace").removeprefix("\ufeff")
+    if not text.strip():
+        raise DataError(f"{printable(str(path))} is empty.", expected="Column names in the first line, then the data.")
+    return encoding, text
+
+
+def _header(path: Path, head: str) -> tuple[str, list[str]]:
+    """The separator that cuts the first lines into most, equally many values; and the column names."""
+    usual = "\t" if path.suffix.lower() == ".tsv" else ","
+    widths = {separator: _width(head, separator) for separator in (usual, *_SEPARATORS)}
+    widest = max(widths, key=lambda each: widths[each])
+    separator = widest if widths[widest] > 1 else usual
+    names = next(row for row in csv.reader(io.StringIO(head), delimiter=separator) if row)
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"{printable(str(path))} has more than one column called {', '.join(map(repr, twice))}.")
+    return separator, names
+
+
+def _width(head: str, separator: str) -> int:
+    """Columns under this separator; 0 where most of the first lines disagree about them."""
+    rows = [row for row, _ in zip(csv.reader(io.StringIO(head), delimiter=separator), range(11), strict=False) if row]
+    rows = rows[:-1] if len(rows) > 2 else rows  # the last may be cut off by the end of the head
+    agree = sum(len(row) == len(rows[0]) for row in rows)
+    return len(rows[0]) if agree * 2 > len(rows) else 0
+
+
+def _read(path: Path, encoding: str, separator: str, names: list[str], skipped: dict[int, str]) -> pa.Table:
+    def skip(row: pa_csv.InvalidRow) -> str:
+        # Rows are counted from 1, the header included, empty lines not.
+        skipped[row.number - 2] = f"{row.actual_columns} values in the line, where {row.expected_columns} are expected"
+        return "skip"
+
+    try:
+        return pa_csv.read_csv(
+            path,
+            # One thread: only then does a bad row come with its number.
+            read_options=pa_csv.ReadOptions(
+                column_names=names, skip_rows_after_names=1, encoding=encoding, use_threads=False,
+                block_size=min(max(path.stat().st_size, 1 << 20), _LARGEST_VALUE),
+            ),
+            parse_options=pa_csv.ParseOptions(delimiter=separator, newlines_in_values=True, invalid_row_handler=skip),
+            convert_options=pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
+        )  # fmt: skip
+    except pa.ArrowInvalid as error:
+        if "invalid UTF8" not in str(error):
+            raise
+        raise DataError(
+            f"{printable(str(path))} is not UTF-8.", do="Save it as UTF-8; spreadsheets call it 'CSV UTF-8'."
+        ) from error
+
+
+def _with_gaps(table: pa.Table, skipped: list[int]) -> pa.Table:
+    """Empty rows put back where lines were skipped, so that no other row is shifted."""
+    if not skipped:
+        return table
+    total = table.num_rows + len(skipped)
+    kept = np.ones(total, bool)
+    kept[skipped] = False
+    index = np.where(kept, np.cumsum(kept) - 1, 0)
+    return table.take(pa.array(index, mask=~kept))

@@ -1,0 +1,63 @@
+"""Modalities: how a kind of input is recognised and decoded. Image is here; a new one is a value to register."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from icecore.data.image_formats import EXTENSIONS
+from icecore.data.images import decode_image
+from icecore.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True, slots=True)
+class Modality:
+    """One kind of input.
+
+    Attributes:
+        name: `image`, `text`, ...
+        noun: what its items are called in sentences, in the plural.
+        extensions: of its files, lower case, with the dot.
+        decode: from a file's bytes, a text, an array or another object in memory to the decoded input; raises
+            BadItemError with a reason that a person understands.
+        columns: usual names of its column in tables, the likeliest first.
+        strings: whether a bare string in a list or a column is the path of a `file` or a `text`.
+    """
+
+    name: str
+    noun: str
+    extensions: frozenset[str]
+    decode: Callable[[Any], Any]
+    columns: tuple[str, ...]
+    strings: Literal["file", "text"] = "file"
+
+
+IMAGE = Modality(
+    name="image",
+    noun="images",
+    extensions=EXTENSIONS,
+    decode=decode_image,
+    columns=("path", "file", "filename", "file_name", "filepath", "image", "image_path", "img"),
+)
+_registered = {IMAGE.name: IMAGE}
+
+
+def register_modality(modality: Modality) -> None:
+    """Offer a modality under its name, for this process."""
+    _registered[modality.name] = modality
+
+
+def modalities() -> tuple[Modality, ...]:
+    """Every modality that is registered, by name."""
+    return tuple(_registered[name] for name in sorted(_registered))
+
+
+def modality_named(name: str) -> Modality:
+    """The modality of that name. Raises UsageError where there is none."""
+    if name not in _registered:
+        known = ", ".join(sorted(_registered))
+        raise UsageError(f"There is no modality called {name!r}.", expected=f"Known are {known}.")
+    return _registered[name]

@@ -1,0 +1,88 @@
+"""`read`: any source -> a `Dataset`, through whichever reader accepts it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from icecore import plugins
+from icecore.data.items import Dataset, printable
+from icecore.data.modalities import modality_named
+from icecore.data.readers import Reader, ReadOptions
+from icecore.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_OWN = ("folder", "frame", "sequence", "table")
+
+
+def read(
+    source: Any,
+    *,
+    target: str | Sequence[str] | None = None,
+    input_col: str | None = None,
+    y: Any = None,
+    labelled: bool | None = None,
+    modality: str = "image",
+) -> Dataset:
+    """Read what the user has.
+
+    Args:
+        source: a folder (with class folders or without), a table (.csv .tsv .parquet .jsonl .ndjson), one media file; a
+            list of paths, arrays, file contents or PIL images; an array (n, height, width[, channels]); a pandas or
+            polars data frame; or a `Dataset`, which is returned as it is.
+        target: column, or columns, to predict; guessed where None.
+        input_col: column of paths; guessed where None.
+        y: targets for each row, where the source does not hold them.
+        labelled: True when targets must be there, False when they are not wanted, None for "where there are any".
+        modality: what the inputs are.
+
+    Raises:
+        DataError: there is no such source, it holds nothing, or a column or the targets are missing.
+        UsageError: there is no such modality.
+
+    Example:
+        >>> import numpy as np
+        >>> data = read(np.zeros((2, 8, 8, 3), np.uint8), y=["cat", "dog"])
+        >>> len(data), data.targets["label"].tolist()
+        (2, ['cat', 'dog'])
+    """
+    if isinstance(source, Dataset):
+        return source
+    source = Path(source).expanduser() if isinstance(source, str | os.PathLike) else source
+    columns = (target,) if isinstance(target, str) else tuple(target or ())
+    options = ReadOptions(columns, input_col, y, labelled, modality_named(modality))
+    for reader in _readers():
+        if reader.accepts(source):
+            return reader.read(source, options)
+    raise _unknown(source)
+
+
+def _readers() -> list[Reader]:
+    """Plug-ins before the built-in ones, so that a more special reader can win."""
+    names = plugins.names("readers")
+    ordered = [name for name in names if name not in _OWN] + [name for name in names if name in _OWN]
+    return [plugins.get("readers", name) for name in ordered]
+
+
+def _unknown(source: Any) -> DataError:
+    if isinstance(source, Path):
+        return _unknown_path(source)
+    return DataError(
+        f"Got data of type {type(source).__name__}.",
+        expected="Data is a folder, a table, a media file, a list of paths, arrays or PIL images, an array "
+        "(n, height, width[, channels]) or a data frame.",
+    )
+
+
+def _unknown_path(path: Path) -> DataError:
+    name = printable(str(path))
+    if not path.exists():
+        return DataError(f"There is no file or folder {name}.", do="Check the path.")
+    return DataError(
+        f"The file {name} is neither a table nor a file of a known kind.",
+        expected="Tables end in .csv, .tsv, .parquet, .jsonl or .ndjson; images in .jpg, .png and the like.",
+        do="Rename it, convert it, or give its path in a list.",
+    )

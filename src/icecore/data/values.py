@@ -1,0 +1,133 @@
+"""Columns of a source, whatever holds them: read one value at a time, tell what is missing, become targets.
+
+A million texts in an Arrow array stay an Arrow array; a Python object is made of a value only when it is asked for.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+
+class Values(Protocol):
+    """One column: n values, of any kind."""
+
+    def __len__(self) -> int:
+        """How many values."""
+        ...
+
+    def __getitem__(self, row: int, /) -> Any:
+        """The value at a position, as a Python object."""
+        ...
+
+    def missing(self) -> NDArray[np.bool_]:
+        """True where there is no value: null, NaN or an empty string. Shape (n,)."""
+        ...
+
+    def target(self) -> NDArray[Any]:
+        """As targets: float64 where the values are fractional numbers, else their text, as str objects. Shape (n,)."""
+        ...
+
+
+class ListValues:
+    """Values in a Python sequence or an array, whose first axis counts them."""
+
+    def __init__(self, values: Sequence[Any] | NDArray[Any]) -> None:
+        self._values = values
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getitem__(self, row: int, /) -> Any:
+        return self._values[row]
+
+    def missing(self) -> NDArray[np.bool_]:
+        """True where a value is None, NaN, NaT or an empty string. Shape (n,)."""
+        if isinstance(self._values, np.ndarray) and self._values.ndim > 1:
+            return np.zeros(len(self), bool)
+        return np.fromiter((is_missing(value) for value in self._values), bool, len(self))
+
+    def target(self) -> NDArray[Any]:
+        """float64 where all are numbers and any is a float, else str objects. Shape (n,)."""
+        present = [value for value in self._values if not is_missing(value)]
+        if any(isinstance(v, float | np.floating) for v in present) and all(_is_number(v) for v in present):
+            return np.array([math.nan if is_missing(value) else float(value) for value in self._values])
+        return _objects("" if is_missing(value) else str(value) for value in self._values)
+
+
+class ArrowValues:
+    """Values in an Arrow column."""
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        self._column = _plain(column)
+
+    def __len__(self) -> int:
+        return len(self._column)
+
+    def __getitem__(self, row: int, /) -> Any:
+        return self._column[int(row)].as_py()
+
+    def missing(self) -> NDArray[np.bool_]:
+        """True where a value is null, NaN or an empty string. Shape (n,)."""
+        mask = pc.is_null(self._column, nan_is_null=True)
+        if _is_text(self._column.type):
+            mask = pc.or_(mask, pc.equal(pc.fill_null(self._column, ""), ""))
+        return np.asarray(mask.to_numpy(), bool)
+
+    def target(self) -> NDArray[Any]:
+        """float64 for floats and decimals, else str objects, equal ones shared. Shape (n,)."""
+        if pa.types.is_floating(self._column.type) or pa.types.is_decimal(self._column.type):
+            return np.asarray(pc.cast(self._column, pa.float64()).to_numpy())
+        encoded = pc.dictionary_encode(self._column).combine_chunks()
+        if isinstance(encoded, pa.ChunkedArray):  # pyarrow gives one back where there is no chunk or more than fit
+            encoded = pa.concat_arrays(encoded.chunks) if encoded.num_chunks else encoded.type.wrap_array(pa.array([]))
+        words = _objects(["", *(str(value) for value in encoded.dictionary.to_pylist())])
+        codes: NDArray[Any] = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
+        targets: NDArray[Any] = words[codes + 1]
+        return targets
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a single value is none at all. Anything unequal to itself (NaN, NaT) is missing."""
+    if value is None or (isinstance(value, str) and not value):
+        return True
+    if isinstance(value, float | np.floating):
+        return bool(value != value)  # noqa: PLR0124 - only NaN differs from itself, for any kind of float
+    return type(value).__name__ in ("NaTType", "NAType")  # pandas' own, without importing it
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def _objects(texts: Iterable[str]) -> NDArray[Any]:
+    """An object array of str in which equal texts are one object."""
+    seen: dict[str, str] = {}
+    shared = [seen.setdefault(text, text) for text in texts]
+    array = np.empty(len(shared), object)
+    array[:] = shared
+    return array
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Without dictionaries and extension types; of a `{bytes, path}` record, as data sets store media, the bytes."""
+    if pa.types.is_dictionary(column.type):
+        return pc.cast(column, column.type.value_type)
+    if isinstance(column.type, pa.BaseExtensionType):
+        return _plain(pc.cast(column, column.type.storage_type))
+    if pa.types.is_struct(column.type) and column.type.get_field_index("bytes") >= 0:
+        return pc.struct_field(column, "bytes")
+    return column

@@ -1,0 +1,13 @@
+"""Features: the only room that both computes and stores.
+
+A plan first (what is asked, what is there, what is missing), then a bounded pipeline (read, hash, decode, prepare,
+batch, forward, pool, write). Equal inputs are computed once, all layers come from one pass, and what one run or process
+has computed no other computes again.
+"""
+
+from icecore.features.extract import bad_items_error, extract
+from icecore.features.output import names, write, writer_for
+from icecore.features.progress import Progress, Silent, Terminal
+from icecore.features.result import Features, Report
+
+__all__ = ["Features", "Progress", "Report", "Silent", "Terminal", "bad_items_error", "extract", "names", "write", "writer_for"]

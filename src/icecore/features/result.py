@@ -1,0 +1,86 @@
+"""What an extraction gives back: features of the good items, the bad items, and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from icecore.data import BadItem, Dataset
+from icecore.errors import LayerError
+from icecore.prefix import Column
+from icecore.store import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an extraction cost. `computed` rows went through the network now, `reused` ones came from the store."""
+
+    computed: int
+    reused: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features of a data set, read from the store when asked for.
+
+    Attributes:
+        dataset: the good items only, in their order; `dataset.inputs[i].row` is the place in the user's data.
+        rows: row keys of the good items.
+        columns: what was asked for, with the keys in the table.
+        bad: the items set aside, with row and reason.
+        report: rows computed and reused, seconds.
+    """
+
+    dataset: Dataset
+    rows: list[bytes]
+    columns: Mapping[Column, str]
+    table: Table
+    bad: tuple[BadItem, ...]
+    report: Report
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def layers(self) -> list[str]:
+        """Names of the layers asked for, in the order in which they finish."""
+        return list(dict.fromkeys(column.layer for column in self.columns))
+
+    def read(self, layer: str | Column | None = None) -> np.ndarray | list[np.ndarray]:
+        """Values of a layer, in the order of the items.
+
+        Returns:
+            float32 (n, channels), or a list of n arrays of the layer's own shape where nothing was pooled.
+
+        Raises LayerError for a layer that was not asked for.
+        """
+        return self.table.read(self.columns[self._column(layer)], self.rows)
+
+    def __getitem__(self, layer: str) -> np.ndarray | list[np.ndarray]:
+        return self.read(layer)
+
+    def take(self, index: np.ndarray) -> Features:
+        """The items at these positions, in this order; nothing is read yet."""
+        return replace(self, dataset=self.dataset.take(index), rows=[self.rows[i] for i in index])
+
+    def matrix(self, layer: str | Column | None = None) -> np.ndarray:
+        """Values of a layer as float32 (n, d); rows that were not pooled are flattened. Raises LayerError."""
+        values = self.read(layer)
+        if isinstance(values, np.ndarray):
+            return values
+        if len({value.size for value in values}) > 1:
+            raise LayerError("The rows of this layer differ in size.", do="Choose a pooling that makes them equal.")
+        return np.stack([value.reshape(-1) for value in values])
+
+    def _column(self, layer: str | Column | None) -> Column:
+        if isinstance(layer, Column) and layer in self.columns:
+            return layer
+        found = [column for column in self.columns if layer is None or column.layer == layer]
+        if len(found) == 1:
+            return found[0]
+        have = ", ".join(f"{c.layer} ({c.pooling})" for c in self.columns)
+        came = "No layer was named" if layer is None else f"{layer!r} was asked for"
+        raise LayerError(f"{came}, and there are {have}.", do="Name one of them.")

@@ -1,0 +1,32 @@
+"""Folds within the rows that a head is fitted on: for temperatures, and for stopping early."""
+
+from __future__ import annotations
+
+import numpy as np
+
+N_FOLDS = 3
+
+
+def assignment(X: np.ndarray, codes: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
+    """A fold for every row (n,), -1 = always in training. Equal rows share a fold; every class keeps a row in training.
+
+    Classes are dealt out in turn, so each has its share in every fold. The only distinct row of a class is never tested.
+    """
+    _, row = np.unique([hash(r.tobytes()) for r in np.ascontiguousarray(X)], return_inverse=True)
+    order = np.random.default_rng(seed).permutation(len(codes))
+    _, first = np.unique(row[order], return_index=True)
+    leaders = order[np.sort(first)]
+    leaders = leaders[np.argsort(codes[leaders], kind="stable")]
+    dealt = np.full(row.max() + 1, -1)
+    dealt[row[leaders]] = np.arange(len(leaders)) % n_folds
+    counts = np.bincount(codes[leaders], minlength=codes.max() + 1)
+    alone = leaders[counts[codes[leaders]] < 2]
+    dealt[row[alone]] = -1
+    return np.asarray(dealt[row])
+
+
+def inner_folds(X: np.ndarray, codes: np.ndarray, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Pairs of row indices (training, testing)."""
+    fold = assignment(X, codes, N_FOLDS, seed)
+    pairs = [(np.flatnonzero(fold != i), np.flatnonzero(fold == i)) for i in range(N_FOLDS)]
+    return [(train, test) for train, test in pairs if len(test)]

@@ -1,0 +1,36 @@
+"""The one scale on which penalties mean the same for every layer, and the rotation that saves work.
+
+Rows are centred and their mean squared length is one. Then `C`, `alpha` and `gamma` need no change between a layer of 24
+features and one of 1,280, and gamma 1 is what scikit-learn calls "scale". Each feature is divided by the geometric mean of
+its own spread and the spread of all: on features of a convolutional network this did as well as the better of full
+standardisation and none, for every head tried.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from icecore.heads.steps import Standardise
+
+_STILL = 1e-6  # a feature whose spread is under this part of its size is constant but for rounding
+
+
+def standardisation(X: np.ndarray, *, length: float = 1.0) -> Standardise:
+    """Learn the scale from X (n, d). Rows come out with this root mean square length."""
+    mean = X.mean(axis=0, dtype=np.float64)
+    spread = X.std(axis=0, dtype=np.float64)
+    spread[spread <= _STILL * np.abs(mean)] = 0.0
+    own = np.sqrt(spread)
+    factor = np.divide(1.0, own, out=np.zeros_like(own), where=own > 0)
+    size = np.sqrt(np.sum(np.square(factor * spread)))
+    return Standardise(mean, factor * (length / size) if size > 0 else factor)
+
+
+def rotation(Z: np.ndarray) -> np.ndarray | None:
+    """An orthonormal basis Q (d, n) of the space of the rows Z (n, d) when d > n, else None.
+
+    A linear head with a rotation-invariant penalty fitted on Z @ Q (n, n) and unfolded by Q @ weight is the same head as
+    the one fitted on Z, exactly: its weight lies in the span of the rows (the representer theorem).
+    """
+    n, d = Z.shape
+    return np.linalg.qr(Z.T)[0] if d > n else None

@@ -1,0 +1,31 @@
+"""Prefix: the frozen part of a network, a pure function of its input, addressed by what it derives from.
+
+A column is a layer under a pooling. Its key hashes provider, architecture, layer, the weights that run up to it and the
+preprocessing, so a network whose tail was tuned keeps the keys of everything below.
+"""
+
+from icecore.prefix.columns import (
+    PRECISION,
+    Column,
+    blocks,
+    column_key,
+    columns_of,
+    network_about,
+    network_key,
+    prefix_key,
+)
+from icecore.prefix.pooling import POOLINGS, canonical_pooling, pool
+
+__all__ = [
+    "POOLINGS",
+    "PRECISION",
+    "Column",
+    "blocks",
+    "canonical_pooling",
+    "column_key",
+    "columns_of",
+    "network_about",
+    "network_key",
+    "pool",
+    "prefix_key",
+]
