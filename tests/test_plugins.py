@@ -59,7 +59,7 @@ def test_a_name_like_no_other_is_an_error_without_a_guess():
 @pytest.mark.parametrize("call", [plugins.names, lambda group: plugins.get(group, "x")])
 def test_an_unknown_group_is_an_error(call):
     """Groups are fixed; another one is told with the three that are."""
-    with pytest.raises(UsageError, match="no plug-in group called 'hat'. Groups are backbones, heads, readers"):
+    with pytest.raises(UsageError, match=r"no plug-in group called 'hat'\. Groups are backbones, heads, readers"):
         call("hat")
     with pytest.raises(UsageError, match="no plug-in group called 'hat'"):
         plugins.register("hat", "x", None)

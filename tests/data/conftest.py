@@ -1,6 +1,8 @@
-from functools import cache
+import importlib
 
 import pytest
+
+from icecore.backbones.torchvision_ops import ensure_torchvision_imports
 
 
 @pytest.fixture(scope="session")
@@ -9,20 +11,8 @@ def photos(assets):
     return sorted(path for path in (assets / "data" / "photos").iterdir() if path.suffix in {".jpg", ".bmp"})
 
 
-@cache
-def _transforms():
-    """torchvision's transforms. Beside a CPU build of torch, two operators are declared before the import."""
-    torch = pytest.importorskip("torch")
-    library = torch.library.Library("torchvision", "FRAGMENT")
-    for name, schema in {
-        "nms": "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-        "qnms": "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-    }.items():
-        if not hasattr(torch.ops.torchvision, name):
-            library.define(schema)
-    return library, pytest.importorskip("torchvision.transforms")
-
-
 @pytest.fixture(scope="session")
 def transforms():
-    return _transforms()[1]
+    """torchvision's transforms, to compare with."""
+    ensure_torchvision_imports()
+    return importlib.import_module("torchvision.transforms")

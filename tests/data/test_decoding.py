@@ -168,6 +168,12 @@ def test_a_bomb_is_refused_from_its_header():
     assert reason(Image.new("1", (20_000, 20_000))).startswith("20000 x 20000 pixels is more than")
 
 
+def test_a_lower_limit_of_the_users_holds(monkeypatch):
+    """Who told Pillow to accept less gets a reason that says so."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    assert reason(encoded(picture())) == "more pixels than Pillow was told to accept (Image.MAX_IMAGE_PIXELS)"
+
+
 def test_a_large_picture_below_the_limit_is_decoded_without_a_warning():
     """Pillow warns from 89 million pixels; that warning does not leak, and the picture is read."""
     rows = zlib.compress(bytes(1 + (9_500 + 7) // 8) * 9_500, 1)
@@ -181,6 +187,9 @@ def test_damaged_files_have_reasons_that_people_understand():
     assert reason(jpeg[: len(jpeg) // 2]) == "the image is truncated"
     assert reason(whole[: len(whole) // 2]) == "the image is truncated"
     assert reason(jpeg[:4]) == "the image is damaged or cut off: it starts like a JPEG, and its header cannot be read"
+    assert reason(encoded(picture(), "WEBP")[:14]).startswith("the image is damaged or cut off: it starts like a WebP")
+    assert reason(b"\x89PNG\r\n\x1a\n" + bytes(30)).startswith("the image is damaged")
+    assert reason(Image.new("RGB", (0, 5))) == "the image has no pixels: 0 x 5"
     assert reason(b"hello, I am a text") == "not an image: starts with b'hello, I am a te'"
     assert reason(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n").startswith("not an image: starts with b'%!PS")
     assert reason(b"RIFF\x24\0\0\0WAVEfmt ") == "not an image: starts with b'RIFF$\\x00\\x00\\x00WAVEfmt '"

@@ -73,9 +73,9 @@ def test_images_without_class_folders_are_unlabelled(tmp_path):
     with pytest.raises(DataError) as caught:
         read(tmp_path, labelled=True)
     assert str(caught.value) == (
-        f"The folder {tmp_path} holds images but no class folders, so nothing is labelled. One folder for each class, with "
-        "or without train/, val/ and test/ around them. Sort the files into class folders, or give a table with a column "
-        "of labels."
+        f"The folder {tmp_path} holds images but no class folders, so nothing is labelled. One folder for each class, "
+        "with or without train/, val/ and test/ around them. Sort the files into class folders, or give a table with a "
+        "column of labels."
     )
 
 
@@ -145,6 +145,20 @@ def test_a_pipe_named_like_an_image_does_not_block(tmp_path):
     assert [bad.reason for bad in read(tmp_path).bad] == ["not a regular file"]
 
 
+def test_a_folder_that_may_not_be_read_is_named(tmp_path):
+    """One below is passed over and said; the folder itself is an error."""
+    grow(tmp_path, "cat/1.png", "dog/2.png")
+    (tmp_path / "dog").chmod(0)
+    try:
+        if os.access(tmp_path / "dog", os.R_OK):
+            pytest.skip("this user may read everything")
+        assert "Could not read dog." in read(tmp_path).notes
+        with pytest.raises(DataError, match=r"The folder .*dog cannot be read: Permission denied\."):
+            read(tmp_path / "dog")
+    finally:
+        (tmp_path / "dog").chmod(0o700)
+
+
 def test_very_deep_folders_are_read(tmp_path):
     """Depth is limited by the file system, not by Python."""
     deep = tmp_path / "cat"
@@ -187,6 +201,8 @@ def test_what_is_not_there_is_said(tmp_path):
         DataError, match=r"data\.xlsx is neither a table nor a file of a known kind\. Tables end in \.csv"
     ):
         read(tmp_path / "data.xlsx")
+    with pytest.raises(DataError, match=r"Got an empty path\."):
+        read("")
     with pytest.raises(DataError, match=r"Got data of type int\. Data is a folder, a table, a media file"):
         read(3)
 

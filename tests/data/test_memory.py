@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from icecore.data import ReadOptions, load, read
+from icecore.data import BadItem, ReadOptions, load, read
 from icecore.data.frames import reader as frames
 from icecore.data.sequences import reader as sequences
 from icecore.errors import BadItemError, DataError
@@ -199,4 +199,14 @@ def test_names_of_undecodable_bytes_can_be_shown(tmp_path):
         pytest.skip("this file system takes names in UTF-8 only")
     data = check_reader(sequences, [path], rows=1, labelled=False)
     assert data.inputs[0].name.endswith("caf\\xe9.png")
-    assert read([str(path), "none\udce9"]).bad[0].input == "none\\xe9"
+    assert read([str(path), "none\udce9", "none\ud800"]).bad == (
+        BadItem(1, "none\\xe9", "no such file"),
+        BadItem(2, "none\\ud800", "no such file"),
+    )
+
+
+@pytest.mark.parametrize("kind", FRAMES)
+def test_an_empty_frame_is_an_empty_data_set(kind):
+    """Columns without rows: predicting nothing gives nothing."""
+    data = read(FRAMES[kind]({"path": [], "label": []}))
+    assert len(data) == len(data.targets["label"]) == 0

@@ -118,6 +118,13 @@ def test_other_separators_are_seen(folder, separator):
     assert (f"Values in t.csv are separated by {said}." in data.notes) == (said is not None)
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_every_line_end_is_read(folder, end):
+    """Unix, Windows, and old spreadsheets."""
+    (folder / "t.csv").write_bytes(end.join(["path,label", "a.png,x", "c d.png,y", ""]).encode())
+    assert read(folder / "t.csv").targets["label"].tolist() == ["x", "y"]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_encodings_with_a_mark_are_read(folder, encoding):
     """UTF-8 with and without a byte order mark, and UTF-16 with one."""
@@ -167,6 +174,15 @@ def test_any_name_and_label_keep_their_rows(tmp_path, rows):
     write_picture(tmp_path / "a.png")
     data = read(write_table(tmp_path / "t.csv", [("a.png", "x"), *rows]))
     assert sorted([item.row for item in data.inputs] + [bad.row for bad in data.bad]) == list(range(len(rows) + 1))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_words_for_nothing_are_labels(tmp_path, form):
+    """Only what is empty is missing: `NA`, `null` and `nan` are words like others."""
+    write_picture(tmp_path / "a.png")
+    words = ["NA", "N/A", "null", "nan", "None", " ", "true", "1e5", "2020-01-01"]
+    data = read(write_table(tmp_path / f"t.{form}", [("a.png", word) for word in words]))
+    assert data.targets["label"].tolist() == words
 
 
 def test_typed_columns_become_classes_or_numbers(folder):
@@ -283,8 +299,8 @@ def test_paths_that_lead_nowhere_at_all_are_one_error(folder):
     with pytest.raises(DataError) as caught:
         read(path)
     assert str(caught.value) == (
-        f"None of the 2 files of {path} exists. Paths are relative to {folder}; the first is 'x/a.png'. Check the paths, "
-        "and the slashes in them; absolute paths work too."
+        f"None of the 2 files of {path} exists. Paths are relative to {folder}; the first is 'x/a.png'. Check the "
+        "paths, and the slashes in them; absolute paths work too."
     )
 
 
@@ -310,13 +326,27 @@ def test_damaged_tables_are_told(folder, name, content, text):
 
 def test_lines_of_json_may_have_different_keys(folder):
     """What a line does not have is missing; nested values are text; white lines are no rows."""
-    (folder / "t.jsonl").write_text(
-        '\ufeff{"path": "a.png"}\n\n{"label": {"a": [1]}, "path": "c d.png"}\n{"path": "sub/b.png", "label": null, "x": 1}',
-        "utf-8",
-    )
+    lines = [
+        '{"path": "a.png"}',
+        "",
+        '{"label": {"a": [1]}, "path": "c d.png"}',
+        '{"path": "sub/b.png", "label": null}',
+    ]
+    (folder / "t.jsonl").write_text("\n".join(lines), "utf-8-sig")
     data = read(folder / "t.jsonl", target="label")
     assert data.targets["label"].tolist() == ['{"a": [1]}']
     assert [(bad.row, bad.reason) for bad in data.bad] == [(0, "no label"), (2, "no label")]
+
+
+def test_many_lines_of_json_keep_their_order(tmp_path):
+    """Longer than what is gathered at once, with a key that comes late."""
+    write_picture(tmp_path / "a.png")
+    lines = [{"path": "a.png", "label": str(i)} | ({"late": i} if i > 24_000 else {}) for i in range(25_000)]
+    (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    assert read(tmp_path / "t.jsonl").targets["label"].tolist() == [str(i) for i in range(25_000)]
+    late = read(tmp_path / "t.jsonl", target="late")
+    assert late.targets["late"].tolist() == [str(i) for i in range(24_001, 25_000)]
+    assert (late.inputs[0].row, len(late.bad)) == (24_001, 24_001)
 
 
 def test_a_table_in_a_folder_that_looks_like_a_partition(tmp_path):

@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 from icecore.store import Store, Table
-
-from .conftest import fill, rows_of, values_of
+from tests.store.rows import fill, rows_of, values_of
 
 Spawn = Callable[..., subprocess.Popen[str]]
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="claims need flock")

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from icecore.errors import StoreError
 from icecore.store import Damage, Store, Table
-
-from .conftest import fill, flip, parts_of, rows_of, values_of
+from tests.store.rows import fill, flip, parts_of, rows_of, values_of
 
 COLUMNS = ("pooled", "half", "ragged")
 

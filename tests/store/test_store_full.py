@@ -14,8 +14,7 @@ import pytest
 
 from icecore.errors import StoreError
 from icecore.store import Store
-
-from .conftest import fill, parts_of, rows_of, values_of
+from tests.store.rows import fill, parts_of, rows_of, values_of
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="limits and users of POSIX")
 

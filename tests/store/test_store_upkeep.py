@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from icecore.errors import UsageError
 from icecore.store import CompactReport, PruneReport, Store, Table, TableInfo
-
-from .conftest import fill, flip, parts_of, rows_of, values_of
+from tests.store.rows import fill, flip, parts_of, rows_of, values_of
 
 HOLDER = """
 import contextlib, fcntl
@@ -119,11 +118,8 @@ def test_compaction_does_not_hide_damage(store: Store, table: Table):
     assert table.missing(["last"], rows_of(range(200))).sum() == 100
 
 
-def test_parts_that_are_being_read_are_kept(
-    store: Store, table: Table, spawn: Callable[..., subprocess.Popen[str]], monkeypatch: pytest.MonkeyPatch
-):
+def test_parts_that_are_being_read_are_kept(store: Store, table: Table, spawn: Callable[..., subprocess.Popen[str]]):
     """While a reader holds a table, compaction removes nothing, and the rows are still read once."""
-    monkeypatch.setattr("icecore.store.upkeep._READERS_PATIENCE", 0.1)
     for i in range(3):
         fill(table, [i])
     table.missing(["last"], rows_of([0]))
@@ -137,6 +133,16 @@ def test_parts_that_are_being_read_are_kept(
     holder.communicate("go\n")
     assert store.compact().kept == 0
     assert len(parts_of(table.folder)) == 1
+
+
+def test_one_compaction_at_a_time(store: Store, table: Table, spawn: Callable[..., subprocess.Popen[str]]):
+    """A table that another process is compacting is left to it."""
+    for i in range(3):
+        fill(table, [i])
+    holder = spawn(HOLDER, table.folder / "upkeep.lock")
+    assert holder.stdout.readline() == "held\n"
+    assert store.compact() == CompactReport(0, 0, 0, 0, 0, 0, 0, 0)
+    assert len(parts_of(table.folder)) == 3
 
 
 def test_pruning_removes_what_was_used_longest_ago(store: Store, table: Table):
@@ -168,6 +174,17 @@ def test_pruned_rows_can_be_written_again(store: Store, table: Table):
     assert table.missing(["last"], rows).all()
     fill(table, range(5))
     np.testing.assert_array_equal(table.read("last", rows), values_of(rows))
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="asks Linux what is mapped")
+def test_pruning_frees_the_disk_at_once(store: Store, table: Table):
+    """Tables of the store that prunes or compacts let go of removed parts: mapped, these would still take up room."""
+    rows = fill(table, range(5)) + fill(table, range(5, 9))
+    table.read("last", rows)
+    store.compact()
+    table.read("last", rows)
+    store.prune(0)
+    assert str(table.folder) not in Path("/proc/self/maps").read_text()
 
 
 def test_what_was_set_aside_goes_first(store: Store, table: Table):

@@ -1,1 +1,46 @@
-"""api"""
+"""The facade's rooms: the nouns, the verbs and the scikit-learn estimators. Thin: they join the other rooms."""
+
+from icecore.api.catalogue import ProviderInfo, networks, providers
+from icecore.api.demo import write_digits
+from icecore.api.estimators import FeatureExtractor, TransferClassifier
+from icecore.api.inspecting import BackboneInfo, DataInfo, ModelInfo, inspect
+from icecore.api.jsonable import as_json
+from icecore.api.model import TransferModel
+from icecore.api.options import open_store
+from icecore.api.predictions import predictions_bad_json, predictions_json, require_format, write_predictions
+from icecore.api.pretrained import PretrainedModel
+from icecore.api.reports import Evaluation, Extraction, FitReport, TargetReport
+from icecore.api.sources import inputs_of
+from icecore.api.storing import table_line
+from icecore.api.verbs import evaluate, extract, fit, predict
+
+__all__ = [
+    "BackboneInfo",
+    "DataInfo",
+    "Evaluation",
+    "Extraction",
+    "FeatureExtractor",
+    "FitReport",
+    "ModelInfo",
+    "PretrainedModel",
+    "ProviderInfo",
+    "TargetReport",
+    "TransferClassifier",
+    "TransferModel",
+    "as_json",
+    "evaluate",
+    "extract",
+    "fit",
+    "inputs_of",
+    "inspect",
+    "networks",
+    "open_store",
+    "predict",
+    "predictions_bad_json",
+    "predictions_json",
+    "providers",
+    "require_format",
+    "table_line",
+    "write_digits",
+    "write_predictions",
+]

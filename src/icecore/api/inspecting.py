@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from icecore.api.options import open_preprocessing, open_progress
+from icecore.api.options import open_progress
 from icecore.api.pretrained import PretrainedModel
 from icecore.artifact import MANIFEST, Manifest, read_manifest, warnings
 from icecore.backbones import Layer, Licence

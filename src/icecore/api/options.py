@@ -20,6 +20,7 @@ from icecore.errors import PreprocessingError
 from icecore.features import Progress, Silent, Terminal
 from icecore.store import Store
 
+
 def open_store(store: Store | str | os.PathLike[str] | None) -> Store:
     """A store, or the one in a folder, or the default one (`ICECORE_STORE`, else the user's cache directory)."""
     return store if isinstance(store, Store) else Store(store)
@@ -80,7 +81,7 @@ def _identity(transform: Callable[[Any], Any]) -> str:
     if " at 0x" not in said and "function <lambda>" not in said:
         return said
     code = getattr(transform, "__code__", None)
-    if code is None or transform.__closure__ or isinstance(transform, functools.partial):  # type: ignore[attr-defined]
+    if code is None or transform.__closure__ or isinstance(transform, functools.partial):
         return uuid.uuid4().hex
     try:
         return keys.key("code", inspect.getsource(transform))

@@ -46,7 +46,7 @@ class PretrainedModel:
         """Load a network by its id, `provider:name[?options][@revision]`, a local folder or file.
 
         Args:
-            id: for instance `timm:resnet18.a1_in1k`, `hf:FOLDER`, `torch:nets:build?weights=w.pt`, `timm:resnet18@random`.
+            id: such as `timm:resnet18.a1_in1k`, `hf:FOLDER`, `torch:nets:build?weights=w.pt`, `timm:resnet18@random`.
             preprocess: overrides the network's own: a `preprocess.json`, its fields, or a callable from a PIL image to
                 a float tensor (channels, height, width).
             device: `cpu`, `cuda`, `mps` or `auto` (a GPU where there is one).
@@ -136,7 +136,7 @@ class PretrainedModel:
 
         Args:
             data: a folder, table, file, list of paths, arrays or images, or a data frame.
-            layers: module paths, `last`, `logits`, block numbers (-1 is the last), `all`, or patterns such as `layer4.*`.
+            layers: module paths, `last`, `logits`, block numbers (-1 the last), `all`, or patterns (`layer4.*`).
             pooling: `mean`, `max`, `gem`, `cls`, `last-token`, `flatten`, `none`.
             target: columns of a table to carry along as labels.
             input_col: the column with paths.

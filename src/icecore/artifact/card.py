@@ -46,7 +46,9 @@ def _target(target: TargetRef, manifest: Manifest) -> str:
     head = f"Head: {target.chosen['head']} on {layers}. Classes ({len(target.classes)}): {names}.\n"
     columns = {"this model": target.metrics, **target.baselines}
     header = f"| | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}\n"
-    rows = "".join(f"| {_label(name)} | {' | '.join(_cell(c, name) for c in columns.values())} |\n" for name in target.metrics)
+    rows = "".join(
+        f"| {_label(name)} | {' | '.join(_cell(c, name) for c in columns.values())} |\n" for name in target.metrics
+    )
     return f"## Target: {target.name}\n\n{head}\n{header}{rows}\n95 % intervals; {target.evaluation}.\n"
 
 

@@ -56,7 +56,8 @@ class Predictions(Sequence[Prediction]):
     @property
     def labels(self) -> np.ndarray:
         """The most probable class of each input, (n,)."""
-        return label_array(self.classes)[self.probabilities.argmax(1)]
+        labels: np.ndarray = label_array(self.classes)[self.probabilities.argmax(1)]
+        return labels
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -128,7 +129,8 @@ def stacked(features: Features, columns: Sequence[Column]) -> np.ndarray:
 
 def save(path: Path, predictor: Predictor, *, include_backbone: bool = False) -> None:
     """Write a predictor to a folder. Raises ArtifactError, HeadError, BackboneError."""
-    targets, arrays = [], {}
+    targets: list[TargetRef] = []
+    arrays: dict[str, np.ndarray] = {}
     for number, target in enumerate(predictor.manifest.targets):
         config, own = predictor.heads[target.name].state()
         targets.append(target.model_copy(update={"head": config}))
@@ -186,7 +188,9 @@ def _heads(path: Path, manifest: Manifest) -> dict[str, Head]:
     try:
         arrays = load_file(path / HEADS)
     except (OSError, SafetensorError) as error:
-        raise ArtifactError(f"{path / HEADS} cannot be read: {error}.", do="Copy the model again, or fit again.") from error
+        raise ArtifactError(
+            f"{path / HEADS} cannot be read: {error}.", do="Copy the model again, or fit again."
+        ) from error
     return {
         target.name: heads.restore(target.head, _of(arrays, f"{number}."))
         for number, target in enumerate(manifest.targets)

@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 HEADS = "head.safetensors"
 CARD = "README.md"
@@ -84,7 +83,7 @@ class DataRef(_Part):
 class Manifest(_Part):
     """`manifest.json`, schema version 1."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     icecore: str
     created: str
     modality: str

@@ -49,7 +49,7 @@ def load(
 def wrap(
     module: nn.Module, *, preprocess: Preprocessing | None, name: str = "wrapped", device: str | None = "cpu"
 ) -> Extractor:
-    """A network already in memory as a backbone. `preprocess` says how its inputs are prepared; it cannot be guessed."""
+    """A network already in memory as a backbone. `preprocess` says how inputs are prepared; it cannot be guessed."""
     if preprocess is None:
         raise unknown_preprocessing(name)
     return _placed(wrapped(module, preprocess, name), device)

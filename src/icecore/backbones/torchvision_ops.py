@@ -1,4 +1,4 @@
-"""Make torchvision importable beside a torch build that its compiled operators do not fit. The one place that does.
+"""Make torchvision importable beside a torch build that its compiled operators do not fit: here and nowhere else.
 
 torchvision registers meta kernels for its operators `nms` and `qnms` when it is imported. Where its binary does not load
 (a CPU build of torch beside the registry's CUDA build of torchvision, a common mixture), the operators were never

@@ -79,7 +79,7 @@ def hooks(
     after: Callable[[str, nn.Module, Any], None],
     only: Collection[str] | None = None,
 ) -> Iterator[None]:
-    """Call `before(path, args, kwargs)` and `after(path, module, output)` around the forwards of all modules, or some."""
+    """Call `before(path, args, kwargs)` and `after(path, module, output)` around the forwards of modules."""
     handles: list[Any] = []
     try:
         for name, part in module.named_modules():

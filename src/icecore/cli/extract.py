@@ -46,6 +46,7 @@ def extract(
         aside(f"Note: {note}")
     set_aside(result.bad_json())
     spent = found["extraction"]
-    say(f"{found['items']:,} items: {spent['computed']:,} computed, {spent['reused']:,} reused, {spent['seconds']:.1f} s")
+    say(f"{found['items']:,} items")
+    say(f"features: {spent['computed']:,} computed, {spent['reused']:,} reused, {spent['seconds']:.1f} s")
     table(("layer", "shape"), [(name, " x ".join(map(str, shape))) for name, shape in found["layers"].items()])
     say(f"Wrote {out}")

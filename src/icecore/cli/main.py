@@ -28,7 +28,7 @@ app.command()(backbones.backbones)
 app.add_typer(store.app, name="store")
 
 
-def _version(show: bool) -> None:  # noqa: FBT001 - typer calls it with the flag's value
+def _version(show: bool) -> None:
     if show:
         from importlib.metadata import version
 
@@ -66,7 +66,9 @@ def run(arguments: list[str] | None = None) -> None:
     except Exception as error:
         if debug:
             raise
-        _say(f"Error inside icecore: {type(error).__name__}: {error}. Run with --debug for the traceback, and report it.")
+        _say(
+            f"Error inside icecore: {type(error).__name__}: {error}. Run with --debug for the traceback, and report it."
+        )
         sys.exit(1)
 
 

@@ -36,7 +36,9 @@ BatchSize = Annotated[int, typer.Option(min=1, help="Items in one forward pass."
 Workers = Annotated[int | None, typer.Option(min=1, help="Threads that read and decode. By default one a core.")]
 StoreDir = Annotated[
     Path | None,
-    typer.Option("--store", metavar="DIR", help="Where features are kept. By default $ICECORE_STORE or the user's cache."),
+    typer.Option(
+        "--store", metavar="DIR", help="Where features are kept. By default $ICECORE_STORE or the user's cache."
+    ),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Make an unreadable item an error instead of setting it aside.")]
 RequireLicence = Annotated[

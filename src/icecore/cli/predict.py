@@ -31,6 +31,8 @@ def predict(
     """Predict labels and probabilities of new inputs."""
     from icecore import api
 
+    if out is not None:
+        api.require_format(out)
     loaded = api.TransferModel.load(
         model, backbone=backbone, device=device, require_licence=require_licence, trust_remote_code=trust_remote_code
     )
@@ -45,7 +47,7 @@ def predict(
         return
     for warning in loaded.warnings:
         aside(f"Note: {warning}")
-    set_aside(api.bad_json(result))
+    set_aside(api.predictions_bad_json(result))
     if out is not None:
         say(f"Wrote predictions to {out}")
         return

@@ -68,7 +68,9 @@ def compact(store: options.StoreDir = None, json: options.Json = False) -> None:
     if json:
         print_json(api.as_json(report))
         return
-    say(f"Merged {report.merged} parts into {report.written}: {size(report.bytes_before)} to {size(report.bytes_after)}")
+    say(
+        f"Merged {report.merged} parts into {report.written}: {size(report.bytes_before)} to {size(report.bytes_after)}"
+    )
 
 
 def _bytes(text: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ from icecore.data.values import ArrowValues
 from icecore.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _HEAD = 1 << 16
@@ -56,7 +58,7 @@ def _header(path: Path, head: str) -> tuple[str, list[str]]:
     widths = {separator: _width(head, separator) for separator in (usual, *_SEPARATORS)}
     widest = max(widths, key=lambda each: widths[each])
     separator = widest if widths[widest] > 1 else usual
-    names = next(row for row in csv.reader(io.StringIO(head), delimiter=separator) if row)
+    names = next(_first_rows(head, separator), head.splitlines()[:1])
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise DataError(f"{printable(str(path))} has more than one column called {', '.join(map(repr, twice))}.")
@@ -65,10 +67,18 @@ def _header(path: Path, head: str) -> tuple[str, list[str]]:
 
 def _width(head: str, separator: str) -> int:
     """Columns under this separator; 0 where most of the first lines disagree about them."""
-    rows = [row for row, _ in zip(csv.reader(io.StringIO(head), delimiter=separator), range(11), strict=False) if row]
+    rows = list(islice(_first_rows(head, separator), 11))
     rows = rows[:-1] if len(rows) > 2 else rows  # the last may be cut off by the end of the head
     agree = sum(len(row) == len(rows[0]) for row in rows)
-    return len(rows[0]) if agree * 2 > len(rows) else 0
+    return len(rows[0]) if rows and agree * 2 > len(rows) else 0
+
+
+def _first_rows(head: str, separator: str) -> Iterator[list[str]]:
+    """Rows that are not empty, up to the first that this separator makes no sense of."""
+    try:
+        yield from (row for row in csv.reader(io.StringIO(head, newline=""), delimiter=separator) if row)
+    except csv.Error:
+        return
 
 
 def _read(path: Path, encoding: str, separator: str, names: list[str], skipped: dict[int, str]) -> pa.Table:

@@ -51,6 +51,8 @@ def read(
     """
     if isinstance(source, Dataset):
         return source
+    if isinstance(source, str) and not source:  # to Path it would be the working folder
+        raise DataError("Got an empty path.", expected="A folder, a table or a media file.")
     source = Path(source).expanduser() if isinstance(source, str | os.PathLike) else source
     columns = (target,) if isinstance(target, str) else tuple(target or ())
     options = ReadOptions(columns, input_col, y, labelled, modality_named(modality))

@@ -87,9 +87,9 @@ class ArrowValues:
         """float64 for floats and decimals, else str objects, equal ones shared. Shape (n,)."""
         if pa.types.is_floating(self._column.type) or pa.types.is_decimal(self._column.type):
             return np.asarray(pc.cast(self._column, pa.float64()).to_numpy())
+        if not len(self):  # no chunk: Arrow cannot join none into a dictionary
+            return np.empty(0, object)
         encoded = pc.dictionary_encode(self._column).combine_chunks()
-        if isinstance(encoded, pa.ChunkedArray):  # pyarrow gives one back where there is no chunk or more than fit
-            encoded = pa.concat_arrays(encoded.chunks) if encoded.num_chunks else encoded.type.wrap_array(pa.array([]))
         words = _objects(["", *(str(value) for value in encoded.dictionary.to_pylist())])
         codes: NDArray[Any] = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
         targets: NDArray[Any] = words[codes + 1]

@@ -10,4 +10,15 @@ from icecore.features.output import names, write, writer_for
 from icecore.features.progress import Progress, Silent, Terminal
 from icecore.features.result import Features, Report
 
-__all__ = ["Features", "Progress", "Report", "Silent", "Terminal", "bad_items_error", "extract", "names", "write", "writer_for"]
+__all__ = [
+    "Features",
+    "Progress",
+    "Report",
+    "Silent",
+    "Terminal",
+    "bad_items_error",
+    "extract",
+    "names",
+    "write",
+    "writer_for",
+]

@@ -46,7 +46,9 @@ def write(features: Features, path: Path) -> None:
 def writer_for(path: Path) -> Callable[[Features, Path], None]:
     """The function that writes a format. Raises UsageError, before any work, where there is none."""
     if path.suffix not in _WRITERS:
-        raise UsageError(f"{path.name!r} has no ending that says its format.", expected=f"One of {', '.join(_WRITERS)}.")
+        raise UsageError(
+            f"{path.name!r} has no ending that says its format.", expected=f"One of {', '.join(_WRITERS)}."
+        )
     return _WRITERS[path.suffix]
 
 

@@ -75,6 +75,10 @@ class Features:
             raise LayerError("The rows of this layer differ in size.", do="Choose a pooling that makes them equal.")
         return np.stack([value.reshape(-1) for value in values])
 
+    def shape(self, layer: str | Column | None = None) -> tuple[int, ...]:
+        """Shape of one item's value, from the first item; empty where there is none."""
+        return self.take(np.arange(min(1, len(self)))).read(layer)[0].shape if len(self) else ()
+
     def _column(self, layer: str | Column | None) -> Column:
         if isinstance(layer, Column) and layer in self.columns:
             return layer

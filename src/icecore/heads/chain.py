@@ -83,4 +83,6 @@ class ChainHead:
 
     def __repr__(self) -> str:
         given: dict[str, Any] = self.description()
-        return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in given.items() if key != 'head')})"
+        return (
+            f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in given.items() if key != 'head')})"
+        )

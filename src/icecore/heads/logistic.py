@@ -40,8 +40,9 @@ class LogisticHead(LinearHead):
     def solutions(
         self, Z: np.ndarray, codes: np.ndarray, k: int, penalties: Sequence[float], width: int
     ) -> Iterator[Solution]:
-        """See `LinearHead.solutions`. Each penalty starts from the answer for the one before."""
+        """See `LinearHead.solutions`. Each penalty starts from the answer for the one before; float32 halves the time."""
         del k, width
+        Z = Z.astype(np.float32)
         model = LogisticRegression(class_weight=self.class_weight, max_iter=_MAX_ITERATIONS, warm_start=True)
         for penalty in penalties:
             with warnings.catch_warnings():

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from icecore.heads import checks, ridge
+from icecore.heads.making import make
+from icecore.heads.named import NamedHead
+from icecore.heads.out_of_fold import out_of_fold
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
+    from icecore.heads.out_of_fold import Folds
+    from icecore.heads.weighting import ClassWeight
 
 
 def sweep(
@@ -16,13 +25,44 @@ def sweep(
     y: np.ndarray,
     n_classes: int,
     penalties: Sequence[float | None],
-    folds: Sequence[tuple[np.ndarray, np.ndarray]],
+    folds: Folds,
     *,
-    class_weight: Literal["balanced"] | None = None,
+    class_weight: ClassWeight = None,
     seed: int = 0,
 ) -> np.ndarray:
-    """(len(penalties), n, n_classes): out-of-fold decision values; NaN rows where no fold tests the row, -inf for absent classes."""
-    raise NotImplementedError
+    """Decision values of every row, for every penalty, from folds that did not train on it.
+
+    The same as fitting `make(spec, penalty=p)` once a fold and penalty, but what penalties share is computed once: the
+    Gram matrix of svm-rbf, the decompositions of ridge and lda, the neighbours of knn; logistic starts each penalty from
+    the answer for the last (so give them simplest first, as `penalties` does). A softmax over the last axis gives
+    probabilities for logistic, lda, mlp and estimators with probabilities; for the others it lacks the temperature that `fit` finds.
+
+    Args:
+        spec: as for `make`.
+        X: features (n, d).
+        y: class codes (n,), integers in 0..n_classes-1.
+        n_classes: how many classes there are.
+        penalties: those to try; None is the head's default.
+        folds: pairs of row indices (training, testing).
+        class_weight: as for `make`.
+        seed: as for `make`.
+
+    Returns:
+        float64 (len(penalties), n, n_classes). The mean over folds where several test a row, NaN where none does, and
+        -inf for a class that a training fold lacks.
+
+    Example:
+        >>> X, y = np.eye(4, dtype="float32"), np.array([0, 0, 1, 1])
+        >>> folds = [(np.array([0, 2]), np.array([1, 3])), (np.array([1, 3]), np.array([0, 2]))]
+        >>> sweep("ridge", X, y, 2, [1.0, 0.1], folds).shape
+        (2, 4, 2)
+    """
+    X, y = checks.training(X, y, n_classes)
+    head = make(spec, class_weight=class_weight, seed=seed)
+    if isinstance(head, NamedHead):
+        return head.out_of_fold(X, y, n_classes, penalties, folds)
+    decide = partial(_fit_each, spec, penalties, class_weight, seed)
+    return out_of_fold(decide, X, y, n_classes, len(penalties), folds)
 
 
 def ridge_loo(
@@ -31,8 +71,44 @@ def ridge_loo(
     n_classes: int,
     penalties: Sequence[float],
     *,
-    class_weight: Literal["balanced"] | None = None,
+    class_weight: ClassWeight = None,
     groups: np.ndarray | None = None,
 ) -> np.ndarray:
-    """(len(penalties), n, n_classes): ridge decision values for every row, from all rows but it (or its group)."""
-    raise NotImplementedError
+    """Ridge decision values of every row from all rows but it, for every penalty, from one decomposition.
+
+    Args:
+        X: features (n, d).
+        y: class codes (n,), integers in 0..n_classes-1.
+        n_classes: how many classes there are; one that is absent from y has -inf.
+        penalties: alphas, on rows of mean squared length one, as for the head `ridge`.
+        class_weight: `balanced` to let every class count the same.
+        groups: a number for every row (n,); rows of one group are left out together.
+
+    Returns:
+        float64 (len(penalties), n, n_classes). Means, spreads and class weights are those of all rows.
+
+    Example:
+        >>> ridge_loo(np.eye(4, dtype="float32"), np.array([0, 0, 1, 1]), 2, [1.0]).shape
+        (1, 4, 2)
+    """
+    X, y = checks.training(X, y, n_classes)
+    present, codes = np.unique(y, return_inverse=True)
+    out = np.full((len(penalties), len(X), n_classes), -np.inf)
+    out[:, :, present] = ridge.leave_one_out(X, codes, len(present), penalties, class_weight, groups)
+    return out
+
+
+def _fit_each(
+    spec: Any,
+    penalties: Sequence[float | None],
+    class_weight: ClassWeight,
+    seed: int,
+    X: np.ndarray,
+    codes: np.ndarray,
+    k: int,
+    X_test: np.ndarray,
+) -> np.ndarray:
+    """Logarithms of probabilities, by one fit a penalty."""
+    heads = (make(spec, penalty=penalty, class_weight=class_weight, seed=seed) for penalty in penalties)
+    proba = np.stack([head.fit(X, codes, n_classes=k).predict_proba(X_test) for head in heads])
+    return np.log(np.maximum(proba, np.finfo(np.float64).tiny))

@@ -1,1 +1,29 @@
-"""selection"""
+"""Selection: which layer, head and penalty, chosen on stored features.
+
+A choice is part of training. So it sees training rows only, and whoever wants to know how good its outcome is has the
+choice made anew in every fold: `nested` does that, `held_out` keeps to a given split. Of candidates that cannot be told
+apart (within one standard error, on the same rows) the simplest is taken.
+"""
+
+from __future__ import annotations
+
+from icecore.selection.candidates import AUTO_HEADS, Candidate, Layer, features_of, layer_name
+from icecore.selection.choosing import Choice, choose
+from icecore.selection.procedure import HeldOut, Nested, fit_candidate, held_out, nested
+from icecore.selection.scoring import ScoredCandidate
+
+__all__ = [
+    "AUTO_HEADS",
+    "Candidate",
+    "Choice",
+    "HeldOut",
+    "Layer",
+    "Nested",
+    "ScoredCandidate",
+    "choose",
+    "features_of",
+    "fit_candidate",
+    "held_out",
+    "layer_name",
+    "nested",
+]

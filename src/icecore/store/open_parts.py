@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from icecore.errors import StoreError
 from icecore.store.locks import locked
 from icecore.store.parts import Part, is_part, open_part, set_aside
 from icecore.store.place import refusals
@@ -84,7 +83,7 @@ class OpenParts:
         with (
             locked(self.folder / READERS_LOCK, shared=True, patience=_PATIENCE) if self.folder.is_dir() else _nothing()
         ):
-            with self._mutex:
+            with self._mutex, refusals(self.folder, "read"):
                 self._refresh()
             yield
 
@@ -116,16 +115,18 @@ class OpenParts:
         )
 
     def _refresh(self) -> None:
-        names = self._changed_names()
-        if names is None:
+        seen = self._look()
+        if seen is None:
             return
+        names, when = seen
         gone, new = self._parts.keys() - names, names - self._parts.keys() - self._ignored
+        if gone or new:
+            self._indexes.clear()
         for name in gone:
             del self._parts[name]
         for name in sorted(new):
             self._open(name)
-        if gone or new:
-            self._indexes.clear()
+        self._seen = when  # last: what fails half-way is done again
 
     def _open(self, name: str) -> None:
         path = self.folder / name
@@ -136,20 +137,17 @@ class OpenParts:
             else:
                 self._parts[name] = part
 
-    def _changed_names(self) -> set[str] | None:
-        """Names of the parts there are; None when the folder has not changed since it was last listed."""
+    def _look(self) -> tuple[set[str], tuple[int, int]] | None:
+        """Names of the parts there are, and when that was seen; None when nothing has changed since the last time."""
         try:
-            with refusals(self.folder, "read"):
-                changed_ns = self.folder.stat().st_mtime_ns
-                seen_ns, looked_ns = self._seen
-                if changed_ns == seen_ns and looked_ns - changed_ns > _SETTLED_NS:
-                    return None
-                self._seen = (changed_ns, time.time_ns())
-                return {entry.name for entry in os.scandir(self.folder) if is_part(entry.name)}
-        except StoreError as error:
-            if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
-                return set()
-            raise
+            changed_ns, now_ns = self.folder.stat().st_mtime_ns, time.time_ns()
+            seen_ns, looked_ns = self._seen
+            if changed_ns == seen_ns and looked_ns - changed_ns > _SETTLED_NS:
+                return None
+            with os.scandir(self.folder) as entries:
+                return {entry.name for entry in entries if is_part(entry.name)}, (changed_ns, now_ns)
+        except (FileNotFoundError, NotADirectoryError):
+            return set(), (-1, 0)
 
 
 @contextlib.contextmanager

@@ -67,6 +67,7 @@ class Store:
     def compact(self) -> CompactReport:
         """Merge small parts and drop duplicate rows, table by table. Readers and writers may go on."""
         reports = [compact_table(folder) for folder in self._folders()]
+        self._refresh()
         names = CompactReport.__dataclass_fields__
         return CompactReport(*(sum(getattr(report, name) for report in reports) for name in names))
 
@@ -86,8 +87,15 @@ class Store:
             excess -= size
             victims.setdefault(path.parent, []).append(path)
         counts = [remove(folder, paths) for folder, paths in victims.items()]
+        self._refresh()
         after = sum(size for _, size, _ in self._by_use())
         return PruneReport(sum(gone for gone, _ in counts), sum(kept for _, kept in counts), before, after)
+
+    def _refresh(self) -> None:
+        with self._mutex:
+            tables = list(self._tables.values())
+        for table in tables:
+            table.refresh()
 
     def _by_use(self) -> list[tuple[float, int, Path]]:
         """(last use, bytes, path) of everything that may go, what should go first in front."""

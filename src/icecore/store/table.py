@@ -144,6 +144,11 @@ class Table:
                     self._replace_without(part, column)
         return rows
 
+    def refresh(self) -> None:
+        """See what other processes did, and let go of parts that are gone: until then they take up room on the disk."""
+        with self._open.reading():
+            pass
+
     def claim(self, rows: Sequence[bytes]) -> AbstractContextManager[Claim]:
         """Say that these rows are being computed, so that another process on this machine leaves them alone.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from icecore.store.locks import locked
 from icecore.store.open_parts import READERS_LOCK, OpenParts
 from icecore.store.parts import ASIDE, DAMAGED, damage_in, is_part, set_aside
-from icecore.store.place import refusals, remove_stale
+from icecore.store.place import remove_stale
 from icecore.store.reports import Damage, TableInfo
 from icecore.store.table import ABOUT_FILE
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-_READERS_PATIENCE = 10.0
+_READERS_PATIENCE = 2.0  # a read takes milliseconds to seconds; what is kept goes the next time
 
 
 def part_paths(folder: Path) -> list[Path]:
@@ -63,7 +63,7 @@ def verify_table(folder: Path) -> list[Damage]:
     remove_stale(folder)
     found = []
     for path in part_paths(folder):
-        with refusals(path, "read"), contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError):  # removed by another process
             reason = damage_in(path)
             if reason:
                 set_aside(path)

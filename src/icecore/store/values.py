@@ -16,7 +16,7 @@ from icecore.errors import UsageError
 Values: TypeAlias = NDArray[Any] | Sequence[NDArray[Any]]
 _DTYPES = (np.dtype(np.float32), np.dtype(np.float16))
 _NUMPY = {pa.from_numpy_dtype(dtype): dtype for dtype in (*_DTYPES, np.dtype(np.int32), np.dtype(np.int64))}
-_SLICE_ROWS = 4096
+_SLICE_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,9 @@ class Pooled:
 
     def copy_rows(self, local: NDArray[np.int64], out: NDArray[np.float32], to: NDArray[np.int64]) -> None:
         """`out[to] = values[local]`, in slices, so that no second copy of everything exists at any time."""
-        for start in range(0, len(to), _SLICE_ROWS):
-            piece = slice(start, start + _SLICE_ROWS)
+        step = max(1, _SLICE_BYTES // max(1, self.values[:1].nbytes))
+        for start in range(0, len(to), step):
+            piece = slice(start, start + step)
             out[_as_slice(to[piece])] = self.values[_as_slice(local[piece])]
 
 

@@ -1,0 +1,33 @@
+"""Loaded backbones, kept for the life of a process: a grid search asks for the same one again and again."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+from icecore.api.pretrained import PretrainedModel
+from icecore.backbones import Extractor, Reference, parse
+
+_KEPT = 2
+_loaded: OrderedDict[tuple[Any, ...], Extractor] = OrderedDict()
+
+
+def loaded(backbone: str | PretrainedModel, device: str | None = None) -> Extractor:
+    """The backbone of an id, from memory if its local files have not changed since; or the one that a model holds."""
+    if isinstance(backbone, PretrainedModel):
+        return backbone.backbone
+    key = (backbone, device, _stamps(parse(backbone)))
+    if key not in _loaded:
+        _loaded[key] = PretrainedModel.load(backbone, device=device).backbone
+    _loaded.move_to_end(key)
+    while len(_loaded) > _KEPT:
+        _loaded.popitem(last=False)
+    return _loaded[key]
+
+
+def _stamps(reference: Reference) -> tuple[Any, ...]:
+    """Sizes and times of the local files that an id names."""
+    named = [reference.path, Path(reference.options["weights"])] if "weights" in reference.options else [reference.path]
+    files = [file for path in named if path for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
+    return tuple((str(file), (found := file.stat()).st_size, found.st_mtime_ns) for file in files if file.exists())

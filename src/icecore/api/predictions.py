@@ -1,0 +1,84 @@
+"""Predictions of one or several targets, as JSON and as files."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from icecore.api.jsonable import bad_json
+from icecore.artifact import Prediction, Predictions
+from icecore.errors import UsageError
+
+_FORMATS = (".csv", ".tsv", ".parquet", ".jsonl")
+
+
+def predictions_json(result: Mapping[str, Predictions]) -> dict[str, Any]:
+    """What `icecore predict --json` prints. Several targets nest everything but the input."""
+    bad = next(iter(result.values())).bad
+    if len(result) == 1:
+        lines = [{"input": p.input, **_plain(p)} for p in next(iter(result.values()))]
+    else:
+        together = zip(*result.values(), strict=True)
+        lines = [
+            {"input": ps[0].input, **{name: _plain(p) for name, p in zip(result, ps, strict=True)}} for ps in together
+        ]
+    return {"predictions": lines, "bad_items": len(bad)}
+
+
+def predictions_bad_json(result: Mapping[str, Predictions]) -> list[dict[str, Any]]:
+    """The inputs that were set aside."""
+    return bad_json(next(iter(result.values())).bad)
+
+
+def write_predictions(result: Mapping[str, Predictions], path: Path) -> None:
+    """Write a line for each good input: `row`, `input`, `label`, `probability` and `p:CLASS`; with several targets each
+    name after the target's. The format is the file's ending. Raises UsageError for an unknown one.
+    """
+    require_format(path)
+    lines = _lines(result)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(lines), path)
+    elif path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+    else:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            header = list(lines[0]) if lines else ["row", "input", "label", "probability"]
+            writer = csv.DictWriter(file, header, delimiter="\t" if path.suffix == ".tsv" else ",")
+            writer.writeheader()
+            writer.writerows(lines)
+
+
+def require_format(path: Path) -> None:
+    """Raise UsageError, before any work, where the ending says no format."""
+    if path.suffix not in _FORMATS:
+        raise UsageError(
+            f"{path.name!r} has no ending that says its format.", expected=f"One of {', '.join(_FORMATS)}."
+        )
+
+
+def _plain(prediction: Prediction) -> dict[str, Any]:
+    return {
+        "label": prediction.label,
+        "probability": prediction.probability,
+        "probabilities": {str(name): p for name, p in prediction.probabilities.items()},
+    }
+
+
+def _lines(result: Mapping[str, Predictions]) -> list[dict[str, Any]]:
+    first = next(iter(result.values()))
+    lines: list[dict[str, Any]] = [
+        {"row": int(row), "input": name} for row, name in zip(first.rows, first.inputs, strict=True)
+    ]
+    for target, predictions in result.items():
+        prefix = f"{target}." if len(result) > 1 else ""
+        for line, p in zip(lines, predictions, strict=True):
+            line |= {f"{prefix}label": p.label, f"{prefix}probability": p.probability}
+            line |= {f"{prefix}p:{name}": value for name, value in p.probabilities.items()}
+    return lines

@@ -1,0 +1,128 @@
+"""What `fit`, `evaluate` and `extract` report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from icecore.api.jsonable import as_json, bad_json, one_or_by_target
+from icecore.data import BadItem
+from icecore.evaluation import Estimate
+from icecore.features import Features, Report, names
+
+Metrics = dict[str, Estimate | None]
+
+
+@dataclass(frozen=True)
+class TargetReport:
+    """How one target was fitted and how good it is.
+
+    Attributes:
+        name: of the target.
+        classes: labels, in the order of the probabilities.
+        layer: that the head reads; several are joined by `+`.
+        layer_title: the same for people, short.
+        head: name of the head, with its settings.
+        chosen_because: how layer, head and penalty were chosen, in words.
+        by_layer: cross-validated accuracy of the best head on each layer that was compared, on the training rows.
+        metrics: of the model on rows that took no part in training or choosing.
+        baselines: the same of the majority class and of the same head on raw inputs.
+        evaluation: on which rows, in words.
+    """
+
+    name: str
+    classes: tuple[Any, ...]
+    layer: str
+    layer_title: str
+    head: str
+    chosen_because: str
+    by_layer: dict[str, float]
+    metrics: Metrics
+    baselines: dict[str, Metrics]
+    evaluation: str
+
+
+@dataclass
+class FitReport:
+    """What a fit did. `to_json` is what `icecore fit --json` prints."""
+
+    task: str
+    backbone: str
+    targets: list[TargetReport]
+    items: int
+    bad: tuple[BadItem, ...]
+    extraction: Report
+    notes: tuple[str, ...] = ()
+    model: Path | None = None
+
+    @property
+    def bad_items(self) -> int:
+        """Number of items set aside."""
+        return len(self.bad)
+
+    def bad_json(self) -> list[dict[str, Any]]:
+        """The items set aside."""
+        return bad_json(self.bad)
+
+    def to_json(self) -> dict[str, Any]:
+        """One JSON object."""
+        return {
+            "model": None if self.model is None else str(self.model),
+            "task": self.task,
+            "classes": self._by_target("classes"),
+            "backbone": self.backbone,
+            "layer": self._by_target("layer"),
+            "head": self._by_target("head"),
+            "metrics": self._by_target("metrics"),
+            "baselines": self._by_target("baselines"),
+            "items": self.items,
+            "bad_items": self.bad_items,
+            "extraction": as_json(self.extraction),
+        }
+
+    def _by_target(self, name: str) -> Any:
+        return one_or_by_target({target.name: as_json(getattr(target, name)) for target in self.targets})
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Figures of a model on labelled data. `to_json` is what `icecore evaluate --json` prints."""
+
+    metrics: Mapping[str, Metrics]
+    items: int
+    bad: tuple[BadItem, ...]
+    notes: tuple[str, ...] = ()
+
+    def bad_json(self) -> list[dict[str, Any]]:
+        """The items set aside."""
+        return bad_json(self.bad)
+
+    def to_json(self) -> dict[str, Any]:
+        """One JSON object; several targets nest the metrics."""
+        metrics = one_or_by_target({name: as_json(found) for name, found in self.metrics.items()})
+        return {"metrics": metrics, "items": self.items, "bad_items": len(self.bad)}
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """Features and the file that they were written to."""
+
+    features: Features
+    out: Path
+    notes: tuple[str, ...] = ()
+
+    def bad_json(self) -> list[dict[str, Any]]:
+        """The items set aside."""
+        return bad_json(self.features.bad)
+
+    def to_json(self) -> dict[str, Any]:
+        """One JSON object: shapes are of one item."""
+        return {
+            "out": str(self.out),
+            "layers": {name: list(self.features.shape(column)) for column, name in names(self.features).items()},
+            "items": len(self.features),
+            "bad_items": len(self.features.bad),
+            "extraction": as_json(self.features.report),
+        }

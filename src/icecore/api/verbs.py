@@ -1,0 +1,138 @@
+"""The verbs: one public function for each command of the shell."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from icecore import artifact
+from icecore.api.model import TransferModel
+from icecore.api.pretrained import PretrainedModel
+from icecore.api.reports import Evaluation, Extraction
+from icecore.artifact import Predictions
+from icecore.features import Progress, write, writer_for
+
+
+def fit(
+    data: Any,
+    y: Any = None,
+    *,
+    backbone: str | PretrainedModel,
+    out: str | os.PathLike[str] | None = None,
+    head: Any = "auto",
+    layers: str | int | Sequence[str | int] | None = None,
+    pooling: str = "mean",
+    class_weight: Literal["balanced"] | None = None,
+    seed: int = 0,
+    include_backbone: bool = False,
+    preprocess: Any = None,
+    device: str | None = None,
+    store: Any = None,
+    require_licence: str | None = None,
+    trust_remote_code: bool = False,
+    **options: Any,
+) -> TransferModel:
+    """Fit a classifier on frozen features.
+
+    Args:
+        data: labelled data.
+        y: labels, where `data` holds inputs alone.
+        backbone: an id, or a loaded network.
+        out: a folder to save the model in; checked before any work is done.
+        head: see `TransferModel`.
+        layers: see `TransferModel`.
+        pooling: see `TransferModel`.
+        class_weight: see `TransferModel`.
+        seed: see `TransferModel`.
+        include_backbone: see `TransferModel.save`.
+        preprocess: see `PretrainedModel.load`.
+        device: see `PretrainedModel.load`.
+        store: a folder for features.
+        require_licence: see `PretrainedModel.load`.
+        trust_remote_code: see `PretrainedModel.load`.
+        options: those of `TransferModel.fit`: target, input_col, folds, repeats, batch_size, workers, strict, progress.
+
+    Returns:
+        The fitted model; `model.report` holds the figures.
+    """
+    if out is not None:
+        artifact.require_writable(Path(out).expanduser())
+    net = _net(backbone, preprocess, device, require_licence, trust_remote_code)
+    model = TransferModel(
+        net, head=head, layers=layers, pooling=pooling, class_weight=class_weight, seed=seed, store=store
+    )
+    model.fit(data, y, **options)
+    if out is not None:
+        model.save(out, include_backbone=include_backbone)
+    return model
+
+
+def predict(model: TransferModel | str | os.PathLike[str], inputs: Any, **options: Any) -> Predictions:
+    """Predictions of a saved or fitted model. Options are those of `TransferModel.predict_targets`."""
+    return _model(model).predict(inputs, **options)
+
+
+def evaluate(model: TransferModel | str | os.PathLike[str], data: Any, y: Any = None, **options: Any) -> Evaluation:
+    """Figures of a saved or fitted model on labelled data. Options are those of `TransferModel.evaluate`."""
+    return _model(model).evaluate(data, y, **options)
+
+
+def extract(
+    data: Any,
+    *,
+    backbone: str | PretrainedModel,
+    out: str | os.PathLike[str],
+    layers: str | int | Sequence[str | int] = "last",
+    pooling: str = "mean",
+    preprocess: Any = None,
+    device: str | None = None,
+    require_licence: str | None = None,
+    trust_remote_code: bool = False,
+    progress: Progress | bool = True,
+    **options: Any,
+) -> Extraction:
+    """Features of a data set into a file: `.parquet`, `.arrow`, `.npy`, `.npz` or `.safetensors`.
+
+    Args:
+        data: see `PretrainedModel.extract_features`.
+        backbone: an id, or a loaded network.
+        out: the file; its ending is checked before any work is done.
+        layers: see `PretrainedModel.extract_features`.
+        pooling: see there.
+        preprocess: see `PretrainedModel.load`.
+        device: see there.
+        require_licence: see there.
+        trust_remote_code: see there.
+        progress: show it on standard error.
+        options: target, input_col, store, batch_size, workers, strict.
+    """
+    path = Path(out).expanduser()
+    writer_for(path)
+    net = _net(backbone, preprocess, device, require_licence, trust_remote_code)
+    features = net.extract_features(data, layers=layers, pooling=pooling, progress=progress, **options)
+    write(features, path)
+    return Extraction(features, path, (*net.backbone.notes, *features.dataset.notes))
+
+
+def _model(model: TransferModel | str | os.PathLike[str]) -> TransferModel:
+    return model if isinstance(model, TransferModel) else TransferModel.load(model)
+
+
+def _net(
+    backbone: str | PretrainedModel,
+    preprocess: Any,
+    device: str | None,
+    require_licence: str | None,
+    trust_remote_code: bool,
+) -> PretrainedModel:
+    if isinstance(backbone, PretrainedModel):
+        return backbone
+    return PretrainedModel.load(
+        backbone,
+        preprocess=preprocess,
+        device=device,
+        require_licence=require_licence,
+        trust_remote_code=trust_remote_code,
+    )

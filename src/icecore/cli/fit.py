@@ -1,0 +1,85 @@
+"""`icecore fit`: a classifier on frozen features, with an honest figure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from icecore.cli import options
+from icecore.cli.output import aside, bars, print_json, say, set_aside
+from icecore.cli.tables import figures
+
+
+def fit(
+    data: Annotated[str, typer.Argument(help="Labelled data: class folders or a table.")],
+    backbone: options.Backbone,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the finished model, for instance flowers.icecore.")
+    ] = None,
+    head: Annotated[
+        str,
+        typer.Option(help="auto, logistic, ridge, svm, svm-rbf, knn, centroid, lda, mlp, mlp:256,relu,dropout0.3, ..."),
+    ] = "auto",
+    layer: options.Layers = None,
+    pooling: options.Pooling = "mean",
+    balanced: Annotated[bool, typer.Option("--balanced", help="Let every class count the same, however rare.")] = False,
+    folds: Annotated[int, typer.Option(min=2, help="Folds of the evaluation, where no split is given.")] = 5,
+    repeats: Annotated[
+        int | None, typer.Option(min=1, help="Times that the folds are drawn anew. By default more for small data.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of folds and training.")] = 0,
+    include_backbone: Annotated[
+        bool, typer.Option("--include-backbone", help="Put the network into the model's folder, to be whole anywhere.")
+    ] = False,
+    json: options.Json = False,
+    target: options.Target = None,
+    input_col: options.InputCol = None,
+    preprocess: options.Preprocess = None,
+    device: options.Device = "auto",
+    batch_size: options.BatchSize = 32,
+    workers: options.Workers = None,
+    store: options.StoreDir = None,
+    strict: options.Strict = False,
+    require_licence: options.RequireLicence = None,
+    trust_remote_code: options.TrustRemoteCode = False,
+) -> None:
+    """Fit a classifier on frozen features of a pretrained network and say how good it is."""
+    from icecore import api
+
+    model = api.fit(
+        data, backbone=backbone, out=out, head=head, layers=layer, pooling=pooling, class_weight="balanced" if balanced else None,
+        folds=folds, repeats=repeats, seed=seed, include_backbone=include_backbone, target=target,
+        input_col=input_col, preprocess=preprocess, device=device, batch_size=batch_size, workers=workers,
+        store=store, strict=strict, require_licence=require_licence, trust_remote_code=trust_remote_code,
+        progress=not json,
+    )  # fmt: skip
+    if json:
+        print_json(model.report.to_json())
+    else:
+        show(model, out)
+
+
+def show(model: Any, out: Path | None) -> None:
+    """The report of a fit, for people."""
+    report = model.report
+    for note in (*report.notes, *model.warnings):
+        aside(f"Note: {note}")
+    set_aside(report.bad_json())
+    spent = report.extraction
+    say(f"{report.items:,} items, {report.bad_items} set aside")
+    say(f"features: {spent.computed:,} computed, {spent.reused:,} reused, {spent.seconds:.1f} s")
+    for target in report.targets:
+        say("", f"{target.name}: {len(target.classes)} classes", f"head: {target.head}, on {target.layer_title}")
+        say(target.chosen_because)
+        if len(target.by_layer) > 1:
+            say("", "cross-validated accuracy of the best head by layer:")
+            bars(target.by_layer)
+        say("")
+        figures({"this model": target.metrics, **target.baselines})
+        say(f"95 % intervals; {target.evaluation}")
+    if out is not None:
+        say("", f"Saved {out}. Try: icecore predict {out} PHOTO.jpg")
+    else:
+        say("", "Not saved; name a folder with --out to keep the model.")

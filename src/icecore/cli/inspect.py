@@ -1,0 +1,87 @@
+"""`icecore inspect`: look at a backbone, a saved model or data."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from icecore.cli import options
+from icecore.cli.output import print_json, say, table
+from icecore.cli.tables import figures
+
+
+def inspect(
+    what: Annotated[str, typer.Argument(help="A backbone id, a saved model, or data.")],
+    json: options.Json = False,
+    preprocess: options.Preprocess = None,
+    target: options.Target = None,
+    input_col: options.InputCol = None,
+    trust_remote_code: options.TrustRemoteCode = False,
+) -> None:
+    """Look at a backbone (layers, preprocessing, licence), a saved model, or data (classes, bad rows)."""
+    from icecore import api
+
+    found = api.inspect(
+        what, preprocess=preprocess, target=target, input_col=input_col, trust_remote_code=trust_remote_code,
+        progress=not json,
+    )  # fmt: skip
+    if json:
+        print_json(api.as_json(found))
+    elif isinstance(found, api.BackboneInfo):
+        _backbone(found)
+    elif isinstance(found, api.ModelInfo):
+        _model(found)
+    else:
+        _data(found)
+
+
+def _backbone(info: Any) -> None:
+    say(f"{info.id}: {info.modality} network from {info.source}")
+    origin = f" ({info.licence.source})" if info.licence.source else ""
+    say(f"licence: {info.licence.name}{origin}")
+    say("preprocessing:", *(f"  {name}: {value}" for name, value in info.preprocessing.items()))
+    say(*(f"note: {note}" for note in info.notes))
+    say(f"{len(info.blocks)} blocks, {len(info.layers)} layers that can be taken:", "")
+    rows = [
+        (
+            layer.name,
+            " x ".join(map(str, layer.shape)),
+            " x ".join(layer.axes),
+            "" if layer.block is None else layer.block,
+        )
+        for layer in info.layers
+    ]
+    table(("layer", "shape", "axes", "block"), rows, right=(3,))
+
+
+def _model(info: Any) -> None:
+    manifest = info.manifest
+    backbone = manifest.backbone
+    included = ", included" if backbone.included else ""
+    say(f"{info.path}: {manifest.modality} model made by icecore {manifest.icecore} on {manifest.created[:10]}")
+    say(f"backbone: {backbone.id} (licence {backbone.licence}{included})")
+    say(f"trained on: {manifest.data.name}, {manifest.data.items:,} items, {manifest.data.bad_items} set aside")
+    say(*(f"note: {warning}" for warning in info.warnings))
+    for target in manifest.targets:
+        layers = ", ".join(f"{backbone.columns[i].layer} ({backbone.columns[i].pooling})" for i in target.columns)
+        say("", f"{target.name}: {target.chosen['head']} on {layers}")
+        say(f"classes: {', '.join(map(str, target.classes))}", f"{target.evaluation}", "")
+        figures({"this model": target.metrics, **target.baselines})
+
+
+def _data(info: Any) -> None:
+    say(f"{info.source}: {info.items:,} good items, {len(info.bad)} bad")
+    say(*(f"note: {note}" for note in info.notes))
+    for name, classes in info.classes.items():
+        say("", f"{name}: {len(classes)} classes")
+        table(("class", "items"), classes.items(), right=(1,))
+    if info.splits:
+        say("", "splits: " + ", ".join(f"{name} {count:,}" for name, count in info.splits.items()))
+    if info.duplicates:
+        say("", f"{info.duplicates} items equal an earlier one, byte for byte")
+    if info.conflicts:
+        say(f"{len(info.conflicts)} of them have another label there:", *(f"  {name}" for name in info.conflicts))
+    if info.bad:
+        say("", "bad items:")
+        table(("row", "input", "reason"), [(item.row, item.input, item.reason) for item in info.bad], right=(0,))

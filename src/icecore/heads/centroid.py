@@ -1,0 +1,43 @@
+"""Nearest class mean."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from icecore.heads.named import NamedHead, Penalties
+from icecore.heads.scaling import standardisation
+from icecore.heads.steps import Linear, Normalise, Step
+
+
+def class_means(Z: np.ndarray, codes: np.ndarray, k: int) -> np.ndarray:
+    """The mean row (k, d) of each class."""
+    own = (codes == np.arange(k)[:, None]).astype(np.float64)
+    return np.asarray(own @ Z / own.sum(axis=1, keepdims=True))
+
+
+class CentroidHead(NamedHead):
+    """Nearest class mean, on standardised rows of length one. Every class counts the same, whatever `class_weight` is.
+
+    The nearest mean m is the one with the largest x @ m - m @ m / 2, which is linear in x.
+
+    Example:
+        >>> X, y = np.eye(4, dtype="float32"), np.array([0, 0, 1, 1])
+        >>> CentroidHead().fit(X, y, n_classes=2).predict_proba(X).argmax(1).tolist()
+        [0, 0, 1, 1]
+    """
+
+    name = "centroid"
+
+    def decisions(
+        self, X: np.ndarray, codes: np.ndarray, k: int, X_test: np.ndarray, penalties: Penalties
+    ) -> np.ndarray:
+        """See `NamedHead.decisions`. There is no penalty: the same values for all."""
+        values = X_test
+        for step in self._decision_steps(X, codes, k):
+            values = step(values)
+        return np.stack([values] * len(penalties))
+
+    def _decision_steps(self, X: np.ndarray, codes: np.ndarray, k: int) -> list[Step]:
+        scale, unit = standardisation(X), Normalise()
+        means = class_means(unit(scale(X)), codes, k)
+        return [scale, unit, Linear(np.ascontiguousarray(means.T), -np.square(means).sum(axis=1) / 2)]

@@ -1,0 +1,56 @@
+"""k nearest neighbours on standardised rows of length one (so by angle)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from icecore.heads import specs
+from icecore.heads.named import NamedHead, Penalties
+from icecore.heads.neighbours import Neighbours, nearest, shares
+from icecore.heads.scaling import standardisation
+from icecore.heads.steps import Normalise, Step
+from icecore.heads.weighting import class_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import ClassVar
+
+_PRIOR = 1.0  # one vote for all classes together
+
+
+class KnnHead(NamedHead):
+    """k nearest neighbours. `penalty` is k: more neighbours, smoother borders.
+
+    Probabilities are the shares of votes, with one more vote spread over all classes. With balanced classes a vote weighs
+    the inverse of its class's frequency.
+
+    Example:
+        >>> X, y = np.eye(4, dtype="float32"), np.array([0, 0, 1, 1])
+        >>> KnnHead("k=1").fit(X, y, n_classes=2).predict_proba(X).round(2).tolist()[0]
+        [0.75, 0.25]
+    """
+
+    name = "knn"
+    stores_training_rows = True
+    penalties = (20.0, 10.0, 5.0, 3.0, 1.0)
+    default_penalty = 5.0
+    known_options: ClassVar[Mapping[str, specs.Converter]] = {"k": specs.count}
+    penalty_option = "k"
+
+    def decisions(
+        self, X: np.ndarray, codes: np.ndarray, k: int, X_test: np.ndarray, penalties: Penalties
+    ) -> np.ndarray:
+        """See `NamedHead.decisions`: logarithms of probabilities. One search serves every number of neighbours."""
+        scale, unit = standardisation(X), Normalise()
+        counts = [round(self._strength(penalty)) for penalty in penalties]
+        _, index = nearest(unit(scale(X)).astype(np.float32), unit(scale(X_test)), max(counts))
+        found, weights = codes[index], class_weights(codes, k, self.class_weight)
+        return np.log(np.stack([shares(np.ones(found[:, :m].shape), found[:, :m], weights, _PRIOR) for m in counts]))
+
+    def _learn(self, X: np.ndarray, codes: np.ndarray, k: int) -> list[Step]:
+        scale, unit = standardisation(X), Normalise()
+        weights = class_weights(codes, k, self.class_weight)
+        rows = unit(scale(X)).astype(np.float32)
+        return [scale, unit, Neighbours(rows, codes, weights, round(self._strength(self.penalty)), _PRIOR)]

@@ -1,0 +1,133 @@
+"""The choice of layer, head and penalty on stored features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from icecore.errors import DataError
+from icecore.evaluation.folds import folds as make_folds
+from icecore.heads import penalties
+from icecore.selection.candidates import Candidate, head_rank, heads_for, layer_rank, layers_of, take
+from icecore.selection.racing import Race
+from icecore.selection.rows import part_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from icecore.evaluation.crossval import Progress
+    from icecore.evaluation.folds import Fold
+    from icecore.selection.candidates import Layer
+    from icecore.selection.scoring import ScoredCandidate
+
+_ROWS = 4000
+_MANY = 1000  # rows from which three folds tell as much as five
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was chosen, among what, and why.
+
+    Attributes:
+        candidate: the choice.
+        table: all candidates that were cross-validated, best score first; empty where there was nothing to choose.
+        reason: one sentence.
+    """
+
+    candidate: Candidate
+    table: tuple[ScoredCandidate, ...]
+    reason: str
+
+
+def choose(
+    features: Mapping[str, np.ndarray],
+    y: np.ndarray,
+    n_classes: int,
+    groups: np.ndarray | None = None,
+    *,
+    heads: Sequence[Any] = ("auto",),
+    class_weight: Literal["balanced"] | None = None,
+    seed: int = 0,
+    folds: Sequence[Fold] | None = None,
+    progress: Progress | None = None,
+) -> Choice:
+    """Choose by cross-validation; of candidates within one standard error of the best, the simplest.
+
+    The standard error is that of the paired difference to the best on the same rows (Breiman et al. 1984, with pairs).
+    Simpler is: head first (centroid, ridge, logistic, lda, svm, knn, svm-rbf, mlp), then `last` before another layer
+    before several layers side by side, then the stronger penalty. Many layers are screened first by closed-form
+    leave-one-out.
+
+    Args:
+        features: layer -> (n, d) array, in the order in which the layers run.
+        y: class codes, shape (n,).
+        n_classes: number of classes.
+        groups: shape (n,), equal for equal items.
+        heads: specs, or `auto`. A spec that says its penalty keeps it.
+        class_weight: as the heads take it; with `balanced`, balanced accuracy decides.
+        seed: of folds and heads.
+        folds: pairs of (train, test) row numbers to use instead of own folds: given validation rows, for instance.
+        progress: called with (done, total, label).
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> y = np.arange(60) % 2
+        >>> X = rng.normal(size=(60, 4)).astype(np.float32) + 3 * y[:, None]
+        >>> print(choose({"last": X}, y, 2).candidate.layer)
+        last
+    """
+    y = np.asarray(y)
+    groups = np.arange(len(y)) if groups is None else np.asarray(groups)
+    layers, meant = layers_of(features), heads_for(heads, len(y))
+    if len(layers) * len(meant) == 1 and len(penalties(meant[0])) == 1:
+        return Choice(Candidate(layers[0], meant[0], penalties(meant[0])[0]), (), "There was nothing to choose.")
+    try:
+        rows, plan = _plan(y, groups, folds, seed)
+    except DataError:
+        return _simplest(layers, meant)
+    race = Race(take(features, rows), y[rows], n_classes, groups[rows], plan, class_weight, seed, progress)
+    return _decide(race.run(layers, meant))
+
+
+def _plan(
+    y: np.ndarray, groups: np.ndarray, given: Sequence[Fold] | None, seed: int
+) -> tuple[np.ndarray, Sequence[Fold]]:
+    if given is not None:
+        return np.arange(len(y)), given
+    rows = part_of(y, groups, _ROWS, seed)
+    return rows, make_folds(y[rows], groups[rows], n_splits=3 if len(rows) >= _MANY else 5, seed=seed)
+
+
+def _simplest(layers: Sequence[Layer], heads: Sequence[Any]) -> Choice:
+    """What is taken where nothing can be tried: the simplest head that was offered, on `last` or else the top layer."""
+    layer = min(reversed(layers), key=layer_rank)
+    return Choice(Candidate(layer, heads[0]), (), "There are too few items to try anything; the simplest was taken.")
+
+
+def _decide(scored: list[ScoredCandidate]) -> Choice:
+    table = sorted(scored, key=lambda one: -one.score)
+    near = [one for one in table if one.within_one_error]
+    simplest = min(near, key=lambda one: _rank(one.candidate))  # of equally simple ones the best, which comes first
+    same = [one for one in near if _but_penalty(one) == _but_penalty(simplest)]
+    chosen = max(same, key=lambda one: one.candidate.penalty or 0.0)
+    return Choice(chosen.candidate, tuple(table), _reason(chosen, table[0]))
+
+
+def _rank(candidate: Candidate) -> tuple[int, int]:
+    return head_rank(candidate.head), layer_rank(candidate.layer)
+
+
+def _but_penalty(one: ScoredCandidate) -> tuple[Layer, int]:
+    return one.candidate.layer, id(one.candidate.head)
+
+
+def _reason(chosen: ScoredCandidate, best: ScoredCandidate) -> str:
+    said = f"{chosen.candidate} has {chosen.score:.3f}"
+    if chosen is best or chosen.behind <= 0:
+        return f"{said}, the best of all."
+    return (
+        f"{said} and is the simplest within one standard error ({chosen.behind_error:.3f}) "
+        f"of the best, {best.candidate} with {best.score:.3f}."
+    )
