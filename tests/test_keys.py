@@ -196,3 +196,10 @@ def test_keys_are_hexadecimal_digests():
     assert len(one) == 64
     assert bytes.fromhex(one) == keys.digest("prefix", [keys.canonical({"layer": "layer4"})])
     assert len({one, keys.key("column", {"layer": "layer4"}), keys.key("prefix", {"layer": "layer3"})}) == 3
+
+
+def test_structures_of_one_size_have_keys_of_their_own():
+    """Two structured dtypes of the same size are not the same array."""
+    halves = np.zeros(2, dtype=[("a", "<f4"), ("b", "<f4")])
+    assert keys.row_of_array(halves) != keys.row_of_array(np.zeros(2, dtype=[("a", "<f8")]))
+    assert keys.row_of_array(halves) == keys.row_of_array(halves.copy())

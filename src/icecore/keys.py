@@ -85,7 +85,8 @@ def row_of_array(array: np.ndarray[Any, Any]) -> bytes:
     """Row key of an array: dtype, shape and C-order bytes. Raises TypeError for arrays of Python objects."""
     if array.dtype.hasobject:
         raise TypeError(f"Got an array of dtype {array.dtype}; a key needs numbers, booleans or fixed-size strings.")
-    head = canonical({"dtype": array.dtype.str, "shape": list(array.shape)})
+    dtype = array.dtype.descr if array.dtype.names else array.dtype.str  # `str` of a structure tells its size alone
+    head = canonical({"dtype": dtype, "shape": list(array.shape)})
     return digest("array", [head, array.tobytes(order="C")])
 
 

@@ -94,20 +94,23 @@ def test_an_empty_list_is_an_empty_data_set():
     ("y", "wanted"),
     [
         (["01", "1", "x"], ["01", "1", "x"]),
-        (np.array([3, 1, 3]), ["3", "1", "3"]),
-        ([True, False, True], ["True", "False", "True"]),
+        (np.array([3, 1, 3]), [3, 1, 3]),
+        ([True, False, True], [True, False, True]),
+        ([1, "b", True], ["1", "b", "True"]),
         (pd.Series(["a", "b", "a"], index=[7, 8, 9]), ["a", "b", "a"]),
         (pl.Series(["a", "b", "a"]), ["a", "b", "a"]),
         (pd.Series(["a", "b", "a"], dtype="category"), ["a", "b", "a"]),
         (np.array([["a"], ["b"], ["a"]]), ["a", "b", "a"]),
-        (torch.tensor([0, 1, 0]), ["0", "1", "0"]),
+        (torch.tensor([0, 1, 0]), [0, 1, 0]),
         (np.array([0.5, 1.0, 2.0]), [0.5, 1.0, 2.0]),
         ([1, 2.5, 3], [1.0, 2.5, 3.0]),
     ],
 )
 def test_targets_beside_the_data(paths, y, wanted):
-    """Text and whole numbers are classes, as text; fractional numbers are numbers."""
-    assert read(paths, y=y).targets["label"].tolist() == wanted
+    """Texts, whole numbers and truth values are classes and stay what they are; mixed ones become texts."""
+    found = read(paths, y=y).targets["label"].tolist()
+    assert found == wanted
+    assert [type(label) for label in found] == [type(label) for label in wanted]
 
 
 def test_missing_targets_are_set_aside(paths):
@@ -160,7 +163,7 @@ def test_paths_in_frames_start_at_the_working_folder(paths, monkeypatch):
     monkeypatch.chdir(Path(paths[0]).parent)
     data = read(pd.DataFrame({"path": ["0.png", Path("1.png")], "label": [1, 2]}, index=[5, 5]))
     assert [item.row for item in data.inputs] == [0, 1]
-    assert data.targets["label"].tolist() == ["1", "2"]
+    assert data.targets["label"].tolist() == [1, 2]
     assert distance(load(data.inputs[1])[1], picture(seed=1)) == 0
 
 

@@ -11,11 +11,12 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
-from sklearn.utils import Tags
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from icecore import heads
+from icecore.api.features_or_items import holds_items
 from icecore.api.loading import loaded
 from icecore.api.options import open_store
 from icecore.api.pretrained import PretrainedModel
@@ -24,6 +25,8 @@ from icecore.errors import UsageError
 from icecore.features import Features, Silent, extract
 from icecore.prefix import columns_of
 from icecore.selection import Candidate, choose, features_of
+
+_GIVEN = "features"  # the layer that features already made are called
 
 
 class _OnFeatures(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
@@ -41,32 +44,29 @@ class _OnFeatures(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyp
         tags.input_tags.string = True
         return tags
 
-    def _matrices(self, X: Any, *, reset: bool) -> dict[str, np.ndarray]:
-        """Features by layer, (n, d) each. Plain features come as the layer `features`."""
+    def _matrices(self, X: Any) -> dict[str, np.ndarray]:
+        """Features by layer, (n, d) each. Plain features must have the width that `fit` saw."""
         if not holds_items(X):
-            values = validate_data(self, X, reset=reset, dtype=np.float32, ensure_min_samples=1)
-            return {"features": np.asarray(values)}
-        features = self._extracted(X)
-        return {layer: features.matrix(layer) for layer in features.layers}
+            return {_GIVEN: validate_data(self, X, reset=False, dtype=np.float32)}
+        return self._extracted(X)
 
-    def _extracted(self, X: Any) -> Features:
+    def _extracted(self, X: Any) -> dict[str, np.ndarray]:
         if self.backbone is None:
             raise UsageError(
                 f"{type(self).__name__} got inputs that are no features, and it has no backbone.",
                 do="Give one: backbone='timm:resnet18.a1_in1k', a local folder, or a PretrainedModel.",
             )
         backbone = loaded(self.backbone, self.device)
-        dataset = read(X, labelled=False, modality=backbone.modality)
-        columns = columns_of(backbone, self.layer, self.pooling)
-        return extract(
+        features: Features = extract(
             backbone,
-            dataset,
-            columns,
+            read(X, labelled=False, modality=backbone.modality),
+            columns_of(backbone, self.layer, self.pooling),
             store=open_store(self.store),
             batch_size=self.batch_size,
             strict=True,
             progress=Silent(),
         )
+        return {layer: features.matrix(layer) for layer in features.layers}
 
 
 class FeatureExtractor(TransformerMixin, _OnFeatures):  # type: ignore[misc]  # scikit-learn is untyped
@@ -106,6 +106,11 @@ class FeatureExtractor(TransformerMixin, _OnFeatures):  # type: ignore[misc]  # 
         self.device = device
         self.store = store
 
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]  # whatever comes, features are float32
+        return tags
+
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learns nothing; notes the width of features that are passed through."""
         del y
@@ -117,7 +122,7 @@ class FeatureExtractor(TransformerMixin, _OnFeatures):  # type: ignore[misc]  # 
     def transform(self, X: Any) -> np.ndarray:
         """Features, float32 (n, d). Raises BadItemsError for items that cannot be read."""
         check_is_fitted(self)
-        return np.hstack(list(self._matrices(X, reset=False).values()))
+        return np.hstack(list(self._matrices(X).values()))
 
 
 class TransferClassifier(ClassifierMixin, _OnFeatures):  # type: ignore[misc]  # scikit-learn is untyped
@@ -127,9 +132,10 @@ class TransferClassifier(ClassifierMixin, _OnFeatures):  # type: ignore[misc]  #
         backbone: an id or a `PretrainedModel`; not needed for features already made.
         layer: a layer, or several to choose from.
         pooling: see `PretrainedModel.extract_features`.
-        head: a name (`logistic`, `ridge`, `svm`, `svm-rbf`, `knn`, `centroid`, `lda`, `mlp`, `mlp:256,relu,dropout0.3`),
-            `auto` to choose by cross-validation, a scikit-learn classifier, or torch layers.
-        penalty: how simple the head has to be; larger is simpler, for every head. None is the head's own default.
+        head: a name (`logistic`, `ridge`, `svm`, `svm-rbf`, `knn`, `centroid`, `lda`, `mlp`, `mlp:256,relu`), `auto` to
+            choose by cross-validation, a scikit-learn classifier, or torch layers.
+        penalty: how simple the head has to be; larger is simpler, for every head. None is the head's own default, or,
+            where something is chosen, the best in cross-validation.
         balanced: let every class count the same, however rare it is.
         batch_size: items in one forward pass.
         device: `cpu`, `cuda`, `mps` or `auto`.
@@ -139,7 +145,7 @@ class TransferClassifier(ClassifierMixin, _OnFeatures):  # type: ignore[misc]  #
     Attributes:
         classes_: labels, sorted, (k,).
         head_: the fitted head.
-        layers_: names of the layers that it reads.
+        layers_: the layer that it reads, or several whose features are put side by side.
 
     Example:
         >>> X, y = np.float32([[0, 0], [0, 1], [5, 5], [5, 6]]), np.array(["a", "a", "b", "b"])
@@ -159,7 +165,7 @@ class TransferClassifier(ClassifierMixin, _OnFeatures):  # type: ignore[misc]  #
         batch_size: int = 32,
         device: str = "auto",
         store: Any = None,
-        random_state: int | None = 0,
+        random_state: Any = 0,
     ) -> None:
         self.backbone = backbone
         self.layer = layer
@@ -175,27 +181,26 @@ class TransferClassifier(ClassifierMixin, _OnFeatures):  # type: ignore[misc]  #
     def fit(self, X: Any, y: Any) -> Self:
         """Fit the head on features of X, (n,) inputs or (n, d) features, and labels y, (n,)."""
         if y is None:
-            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
-        if not holds_items(X):
+            raise UsageError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
+        plain = not holds_items(X)
+        if plain:
             X, y = validate_data(self, X, y, dtype=np.float32)
-        y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError(f"All labels are {self.classes_[0]!r}; a classifier needs at least two classes.")
-        matrices = self._matrices(X, reset=False)
-        if len(codes) != len(next(iter(matrices.values()))):
-            raise ValueError(f"Got {len(next(iter(matrices.values())))} inputs and {len(codes)} labels.")
-        candidate = self._candidate(matrices, codes)
+        codes = self._encoded(y)
+        matrices = {_GIVEN: X} if plain else self._extracted(X)
+        found = len(next(iter(matrices.values())))
+        if found != len(codes):
+            raise UsageError(f"Got {found} inputs and {len(codes)} labels.", expected="One label for each input.")
+        options: dict[str, Any] = {"class_weight": "balanced" if self.balanced else None, "seed": self._seed()}
+        candidate = self._candidate(matrices, codes, **options)
         self.layers_ = candidate.layer
-        self.head_ = self._head(candidate.head, candidate.penalty)
+        self.head_ = heads.make(candidate.head, penalty=candidate.penalty, **options)
         self.head_.fit(features_of(matrices, candidate.layer), codes, n_classes=len(self.classes_))
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities, float64 (n, k), in the order of `classes_`."""
         check_is_fitted(self)
-        return self.head_.predict_proba(features_of(self._matrices(X, reset=False), self.layers_))
+        return self.head_.predict_proba(features_of(self._matrices(X), self.layers_))
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable label of each input, (n,)."""
@@ -203,45 +208,27 @@ class TransferClassifier(ClassifierMixin, _OnFeatures):  # type: ignore[misc]  #
         labels: np.ndarray = self.classes_[proba.argmax(1)]
         return labels
 
-    def _candidate(self, matrices: dict[str, np.ndarray], codes: np.ndarray) -> Candidate:
-        if self.head != "auto" and len(matrices) == 1:
+    def _encoded(self, y: Any) -> np.ndarray:
+        """Class codes of the labels, (n,). Sets `classes_`."""
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            only = self.classes_.tolist()[0]
+            raise UsageError(f"Got 1 class: all labels are {only!r}.", expected="A classifier needs at least two.")
+        return codes
+
+    def _candidate(self, matrices: dict[str, np.ndarray], codes: np.ndarray, **options: Any) -> Candidate:
+        """What is to be fitted: as said, or chosen where several layers or heads are open. A given penalty stays."""
+        open_head = isinstance(self.head, str) and self.head == "auto"
+        if not open_head and len(matrices) == 1:
             return Candidate(next(iter(matrices)), self.head, self.penalty)
-        choice = choose(
-            matrices,
-            codes,
-            len(self.classes_),
-            heads=[self.head],
-            class_weight="balanced" if self.balanced else None,
-            seed=self._seed,
-        )
-        return choice.candidate
+        if open_head and self.penalty is not None:
+            raise UsageError("head='auto' chooses its own penalty.", do="Leave the penalty out, or name a head.")
+        found = choose(matrices, codes, len(self.classes_), heads=[self.head], **options).candidate
+        return Candidate(found.layer, found.head, found.penalty if self.penalty is None else self.penalty)
 
-    def _head(self, spec: Any, penalty: float | None) -> heads.Head:
-        return heads.make(spec, penalty=penalty, class_weight="balanced" if self.balanced else None, seed=self._seed)
-
-    @property
     def _seed(self) -> int:
-        return 0 if self.random_state is None else int(self.random_state)
-
-
-def holds_items(X: Any) -> bool:
-    """Whether X holds inputs (paths, images, tables with a path column) rather than features already made."""
-    if isinstance(X, np.ndarray):
-        return X.ndim >= 3 or (X.ndim == 1 and X.dtype.kind in "OUS" and _is_item(X[:1]))
-    if hasattr(X, "columns") and hasattr(X, "dtypes"):
-        return not all(getattr(kind, "kind", "O") in "biuf" for kind in np.ravel(list(X.dtypes)))
-    if hasattr(X, "to_numpy") and getattr(X, "ndim", 0) == 1:
-        return _is_item(list(X[:1]))
-    return isinstance(X, Sequence) and _is_item(X[:1])
-
-
-def _is_item(first: Any) -> bool:
-    if isinstance(first, str):
-        return True
-    return len(first) > 0 and (
-        isinstance(first[0], str | bytes) or hasattr(first[0], "__fspath__") or _is_image(first[0])
-    )
-
-
-def _is_image(value: Any) -> bool:
-    return hasattr(value, "convert") or (isinstance(value, np.ndarray) and value.ndim >= 2)
+        if isinstance(self.random_state, int):
+            return self.random_state
+        return int(check_random_state(self.random_state).randint(1 << 31))

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from icecore.api.labels import Labels
 from icecore.api.reports import Metrics, TargetReport
-from icecore.errors import DataError
 from icecore.evaluation import majority_baseline
 from icecore.features import Progress
 from icecore.heads import Head, make
@@ -30,15 +30,6 @@ class Settings:
     folds: int
     repeats: int | None
     seed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Labels:
-    """One target's labels: names of the classes and a code for each item."""
-
-    name: str
-    classes: tuple[Any, ...]
-    codes: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +57,6 @@ class FittedTarget:
     candidate: Candidate
     head: Head
     report: TargetReport
-
-
-def encode(name: str, values: np.ndarray) -> Labels:
-    """Class codes of labels, classes sorted. Raises DataError where there are not at least two classes."""
-    plain = values.tolist()
-    try:
-        classes = sorted(set(plain))
-    except TypeError:  # labels of different types have no order of their own
-        classes = sorted(set(plain), key=lambda label: (type(label).__name__, str(label)))
-    if len(classes) < 2:
-        came = f"the only label is {classes[0]!r}" if classes else "there are no labelled items"
-        raise DataError(f"The target {name!r} cannot be learned: {came}.", expected="At least two classes.")
-    code = {label: number for number, label in enumerate(classes)}
-    return Labels(name, tuple(classes), np.array([code[label] for label in plain], dtype=np.int64))
 
 
 def fit_target(labels: Labels, rows: Rows, settings: Settings, progress: Progress) -> FittedTarget:

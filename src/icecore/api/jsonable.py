@@ -16,18 +16,22 @@ from icecore.data import BadItem
 
 def as_json(value: Any) -> Any:
     """Plain JSON of dataclasses, manifests, arrays, paths and containers; NaN becomes null."""
+    plain = _plain(value)
+    if isinstance(plain, Mapping):
+        return {str(name): as_json(inner) for name, inner in plain.items()}
+    if isinstance(plain, Sequence | set | frozenset) and not isinstance(plain, str | bytes):
+        return [as_json(inner) for inner in plain]
+    return None if isinstance(plain, float) and not math.isfinite(plain) else plain
+
+
+def _plain(value: Any) -> Any:
+    """One step towards JSON: what JSON has no word for becomes a container, a number or a text."""
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: as_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(name): as_json(inner) for name, inner in value.items()}
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, np.ndarray | np.generic):
-        return as_json(value.tolist())
-    if isinstance(value, Sequence | set | frozenset) and not isinstance(value, str | bytes):
-        return [as_json(inner) for inner in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
+        return value.tolist()
     return str(value) if isinstance(value, Path) else value
 
 

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import os
-import platform
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from importlib.metadata import version
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
 
-from icecore import artifact, keys
-from icecore.api.fitting import FittedTarget, Rows, Settings, encode, fit_target, layers_read
+from icecore import artifact, heads
+from icecore.api import describing
+from icecore.api.fitting import Rows, Settings, fit_target
+from icecore.api.labels import encode, require_items
 from icecore.api.options import open_progress, open_store
 from icecore.api.pretrained import PretrainedModel
 from icecore.api.reports import Evaluation, FitReport
-from icecore.artifact import DataRef, Figure, Figures, Manifest, Predictions, Predictor, TargetRef
+from icecore.api.scoring import read_labelled, score
+from icecore.artifact import Manifest, Predictions, Predictor
 from icecore.backbones import INPUT
 from icecore.data import Dataset, read
-from icecore.errors import DataError, UsageError
-from icecore.evaluation import duplicate_groups, metrics
+from icecore.errors import UsageError
+from icecore.evaluation import duplicate_groups
 from icecore.features import Features, Progress, extract
 from icecore.prefix import Column, columns_of
 from icecore.store import Store
-
-_PACKAGES = ("icecore", "torch", "numpy", "scikit-learn", "pillow")
 
 
 class TransferModel:
@@ -100,9 +98,13 @@ class TransferModel:
         Raises:
             DataError, HeadError, LayerError, BadItemsError (strict).
         """
+        self._require_head()
         told = open_progress(progress)
         dataset = read(data, y=y, target=target, input_col=input_col, labelled=True, modality=self.net.modality)
+        for name, values in dataset.targets.items() if len(dataset) else ():
+            encode(name, values)  # a target that cannot be learned is told before any work is done
         features = self._extract(dataset, batch_size, workers, strict, told)
+        require_items(features)
         matrices = {layer: features.matrix(layer) for layer in features.layers if layer != INPUT}
         settings = Settings(self.head, self.class_weight, folds, repeats, self.seed)
         labels = [encode(name, values) for name, values in features.dataset.targets.items()]
@@ -117,7 +119,8 @@ class TransferModel:
             features.report,
             (*self.net.backbone.notes, *dataset.notes),
         )
-        self._predictor = self._finished(features, fitted)
+        manifest = describing.manifest(self.net.backbone, features, fitted)
+        self._predictor = Predictor(manifest, self.net.backbone, {one.labels.name: one.head for one in fitted})
         return self
 
     @property
@@ -195,10 +198,9 @@ class TransferModel:
 
         Raises DataError where the labels are none of the model's.
         """
-        names = [t.name for t in self.manifest.targets]
-        dataset = read(data, y=y, target=target, input_col=input_col, labelled=True, modality=self.net.modality)
-        dataset, notes = _unseen(dataset)
-        features = self._fitted.features(
+        predictor = self._fitted
+        dataset, notes = read_labelled(data, y, target, input_col, predictor)
+        features = predictor.features(
             dataset,
             open_store(store or self.store),
             batch_size=batch_size,
@@ -206,9 +208,7 @@ class TransferModel:
             strict=strict,
             progress=open_progress(progress),
         )
-        given = _matched(features.dataset.targets, names)
-        figures = {t.name: self._scored(features, t, given[t.name]) for t in self.manifest.targets}
-        return Evaluation(figures, len(features), features.bad, (*dataset.notes, *notes))
+        return Evaluation(score(predictor, features), len(features), features.bad, notes)
 
     def save(self, path: str | os.PathLike[str], *, include_backbone: bool = False) -> Path:
         """Write the model to a folder, without pickle. Raises ArtifactError, HeadError.
@@ -256,12 +256,21 @@ class TransferModel:
             raise UsageError("This model has not been fitted.", do="Call fit() with labelled data first.")
         return self._predictor
 
+    def _require_head(self) -> None:
+        """Raise what making the head raises, before any work is done."""
+        if not self._open:
+            heads.make(self.head, class_weight=self.class_weight, seed=self.seed)
+
+    @property
+    def _open(self) -> bool:
+        return isinstance(self.head, str) and self.head == "auto"
+
     def _extract(
         self, dataset: Dataset, batch_size: int, workers: int | None, strict: bool, progress: Progress
     ) -> Features:
         layers = self.layers
         if layers is None:
-            layers = "all" if self.head == "auto" else "last"
+            layers = "all" if self._open else "last"
         columns = [Column(INPUT, "thumbnail"), *columns_of(self.net.backbone, layers, self.pooling)]
         return extract(
             self.net.backbone,
@@ -274,90 +283,8 @@ class TransferModel:
             progress=progress,
         )
 
-    def _finished(self, features: Features, fitted: Sequence[FittedTarget]) -> Predictor:
-        used = layers_read([one.candidate for one in fitted])
-        columns = [column for column in features.columns if column.layer in used and column.layer != INPUT]
-        manifest = Manifest(
-            icecore=version("icecore"),
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-            modality=self.net.modality,
-            backbone=artifact.describe(self.net.backbone, columns),
-            targets=tuple(_target_ref(one, [column.layer for column in columns]) for one in fitted),
-            data=_data_ref(features),
-            versions={"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
-        )
-        return Predictor(manifest, self.net.backbone, {one.labels.name: one.head for one in fitted})
-
-    def _scored(self, features: Features, target: TargetRef, values: np.ndarray) -> Any:
-        code = {label: number for number, label in enumerate(target.classes)}
-        plain = [_as_class(value, code) for value in values.tolist()]
-        unknown = sorted({str(value) for value in plain if value not in code})
-        if unknown:
-            raise DataError(
-                f"The data has labels of {target.name!r} that the model does not know: {', '.join(unknown[:5])}.",
-                expected=f"Its classes are {', '.join(map(str, target.classes))}.",
-                do="Evaluate on data with these classes, or fit again with the new ones.",
-            )
-        codes = np.array([code[value] for value in plain], dtype=np.int64)
-        proba = self._fitted.heads[target.name].predict_proba(self._fitted.matrix(features, target))
-        return metrics(codes, proba, len(target.classes), groups=duplicate_groups(features.rows))
-
 
 def _splits(dataset: Dataset) -> np.ndarray | None:
     """The given split, if it leaves something to score."""
     splits = dataset.splits
     return splits if splits is not None and set(splits.tolist()) - {"train"} else None
-
-
-def _unseen(dataset: Dataset) -> tuple[Dataset, tuple[str, ...]]:
-    if dataset.splits is None or "test" not in dataset.splits.tolist():
-        return dataset, ()
-    return dataset.take(dataset.splits == "test"), ("Scored on the test split of the data.",)
-
-
-def _matched(given: Mapping[str, np.ndarray], names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Labels by the model's own target names; with one of each, the names need not agree."""
-    if len(given) == len(names) == 1:
-        return {names[0]: next(iter(given.values()))}
-    missing = [name for name in names if name not in given]
-    if missing:
-        raise DataError(
-            f"The data has no column {', '.join(missing)}.", expected=f"The model's targets are {', '.join(names)}."
-        )
-    return {name: given[name] for name in names}
-
-
-def _as_class(value: Any, code: Mapping[Any, int]) -> Any:
-    """A label as the model knows it: from a table everything is text."""
-    if value in code:
-        return value
-    return next((label for label in code if str(label) == str(value)), value)
-
-
-def _target_ref(fitted: FittedTarget, layers: Sequence[str]) -> TargetRef:
-    layer = fitted.candidate.layer
-    read_layers = [layer] if isinstance(layer, str) else layer
-    report = fitted.report
-    return TargetRef(
-        name=fitted.labels.name,
-        task="classification",
-        classes=fitted.labels.classes,
-        columns=tuple(layers.index(name) for name in read_layers),
-        head={},
-        chosen={"head": report.head, "because": report.chosen_because, "by_layer": report.by_layer},
-        stores_training_rows=fitted.head.stores_training_rows,
-        metrics=_figures(report.metrics),
-        baselines={name: _figures(found) for name, found in report.baselines.items()},
-        evaluation=report.evaluation,
-    )
-
-
-def _figures(found: Mapping[str, Any]) -> Figures:
-    return {n: None if e is None else Figure(value=e.value, low=e.low, high=e.high) for n, e in found.items()}
-
-
-def _data_ref(features: Features) -> DataRef:
-    labels = {name: [str(value) for value in values] for name, values in features.dataset.targets.items()}
-    fingerprint = keys.key("data", {"rows": [row.hex() for row in features.rows], "labels": labels})
-    name = Path(features.dataset.source).name or features.dataset.source
-    return DataRef(name=name, items=len(features), bad_items=len(features.bad), fingerprint=fingerprint)

@@ -33,6 +33,10 @@ class PretrainedModel:
     def __repr__(self) -> str:
         return f"PretrainedModel({self.id!r})"
 
+    def __sklearn_clone__(self) -> PretrainedModel:
+        """Itself: what is frozen need not be copied for every trial of a search."""
+        return self
+
     @classmethod
     def load(
         cls,

@@ -5,16 +5,9 @@ the heads' arrays, `README.md` is the model card, `backbone/` the network itself
 """
 
 from icecore.artifact.card import warnings
-from icecore.artifact.predictor import (
-    Prediction,
-    Predictions,
-    Predictor,
-    label_array,
-    load,
-    read_manifest,
-    save,
-    stacked,
-)
+from icecore.artifact.loading import load, read_manifest
+from icecore.artifact.predictions import Prediction, Predictions, label_array
+from icecore.artifact.predictor import Predictor, save, stacked
 from icecore.artifact.reference import describe
 from icecore.artifact.saving import require_writable
 from icecore.artifact.schema import MANIFEST, BackboneRef, DataRef, Figure, Figures, Manifest, TargetRef

@@ -2,82 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
 
-from icecore import heads
 from icecore.artifact import saving
-from icecore.artifact.reference import check, resolve
-from icecore.artifact.schema import HEADS, MANIFEST, Manifest, TargetRef
-from icecore.backbones import Extractor, Licence, licence
-from icecore.data import BadItem, Dataset
-from icecore.errors import ArtifactError
+from icecore.artifact.predictions import Predictions
+from icecore.artifact.schema import Manifest, TargetRef
+from icecore.backbones import Extractor
+from icecore.data import Dataset
 from icecore.features import Features, Progress, extract
 from icecore.heads import Head
 from icecore.prefix import Column
 from icecore.store import Store
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """One input's label, its probability, and those of all classes."""
-
-    input: str
-    label: Any
-    probability: float
-    probabilities: dict[Any, float]
-
-
-@dataclass(frozen=True)
-class Predictions(Sequence[Prediction]):
-    """Predictions of the good inputs, in their order.
-
-    Attributes:
-        inputs: names of the inputs, n of them.
-        rows: position of each in the data as given, (n,).
-        classes: k labels.
-        probabilities: (n, k).
-        bad: inputs that were set aside.
-    """
-
-    inputs: list[str]
-    rows: np.ndarray
-    classes: tuple[Any, ...]
-    probabilities: np.ndarray
-    bad: tuple[BadItem, ...]
-
-    @property
-    def labels(self) -> np.ndarray:
-        """The most probable class of each input, (n,)."""
-        labels: np.ndarray = label_array(self.classes)[self.probabilities.argmax(1)]
-        return labels
-
-    def __len__(self) -> int:
-        return len(self.inputs)
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        row = self.probabilities[index]
-        best = int(row.argmax())
-        named = {label: float(p) for label, p in zip(self.classes, row, strict=True)}
-        return Prediction(self.inputs[index], self.classes[best], float(row[best]), named)
-
-    def __iter__(self) -> Iterator[Prediction]:
-        return (self[i] for i in range(len(self)))
-
-
-def label_array(classes: Sequence[Any]) -> np.ndarray:
-    """Class labels as an array: numbers and truth values as such, texts as objects."""
-    kinds = {type(label) for label in classes}
-    return np.array(classes, dtype=object if kinds & {str} or len(kinds) > 1 else None)
 
 
 class Predictor:
@@ -137,65 +76,3 @@ def save(path: Path, predictor: Predictor, *, include_backbone: bool = False) ->
         arrays |= {f"{number}.{name}": value for name, value in own.items()}
     manifest = predictor.manifest.model_copy(update={"targets": tuple(targets)})
     saving.save(path, manifest, arrays, backbone=predictor.backbone, include_backbone=include_backbone)
-
-
-def read_manifest(path: Path) -> Manifest:
-    """The manifest of a saved model. Raises ArtifactError."""
-    file = path / MANIFEST
-    if not file.is_file():
-        raise ArtifactError(f"{path} is no icecore model: it holds no {MANIFEST}.", do="Make one with `icecore fit`.")
-    try:
-        return Manifest.model_validate_json(file.read_bytes())
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ArtifactError(
-            f"{file} is not a manifest that this version of icecore understands ({where}: {first['msg']}).",
-            do="It may be damaged, or made by a newer version: update icecore, or fit again.",
-        ) from error
-
-
-def load(
-    path: Path,
-    *,
-    backbone: Extractor | str | None = None,
-    device: str | None = None,
-    trust_remote_code: bool = False,
-    require_licence: str | None = None,
-) -> Predictor:
-    """Load a saved model and check that the backbone it finds is the one that it was trained on.
-
-    Args:
-        path: the artifact's folder.
-        backbone: the same network elsewhere: an id, or one that is already loaded.
-        device: where it runs.
-        trust_remote_code: see `icecore.backbones.load`.
-        require_licence: see `icecore.backbones.load`.
-
-    Raises ArtifactError, FingerprintError, LicenceError.
-    """
-    manifest = read_manifest(path)
-    reference = manifest.backbone
-    licence.require(Licence(reference.licence), require_licence, reference.id)
-    if backbone is None or isinstance(backbone, str):
-        backbone = resolve(reference, path, override=backbone, device=device, trust_remote_code=trust_remote_code)
-    else:
-        check(reference, backbone, path)
-    return Predictor(manifest, backbone, _heads(path, manifest))
-
-
-def _heads(path: Path, manifest: Manifest) -> dict[str, Head]:
-    try:
-        arrays = load_file(path / HEADS)
-    except (OSError, SafetensorError) as error:
-        raise ArtifactError(
-            f"{path / HEADS} cannot be read: {error}.", do="Copy the model again, or fit again."
-        ) from error
-    return {
-        target.name: heads.restore(target.head, _of(arrays, f"{number}."))
-        for number, target in enumerate(manifest.targets)
-    }
-
-
-def _of(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import save_file
+from safetensors.numpy import save as packed
 
-from icecore import backbones
+from icecore import backbones, keys
 from icecore.artifact.card import card
 from icecore.artifact.schema import BACKBONE, CARD, HEADS, MANIFEST, Manifest
+from icecore.artifact.swapping import exchange
 from icecore.backbones import Extractor
 from icecore.errors import ArtifactError
 
@@ -30,6 +32,7 @@ def save(
     Raises ArtifactError, BackboneError where the backbone cannot be included.
     """
     require_writable(path)
+    path = path.resolve()
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
         _write(aside, manifest, arrays, backbone, include_backbone)
@@ -41,13 +44,18 @@ def save(
 
 
 def require_writable(path: Path) -> None:
-    """Raise ArtifactError where something lies that is no artifact: nothing of the user's is ever replaced."""
+    """Raise ArtifactError where something lies that is no artifact (nothing of the user's is ever replaced), and where
+    nothing can be written.
+    """
     if path.exists() and not (path / MANIFEST).is_file() and not (path.is_dir() and not any(path.iterdir())):
         raise ArtifactError(
             f"{path} exists and is no icecore model.",
             expected="A new name, an empty folder, or a model to replace.",
             do="Choose another --out.",
         )
+    above = next(folder for folder in path.resolve().parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise ArtifactError(f"The model cannot be written to {path}: {above} is no folder that you may write to.")
 
 
 def _write(
@@ -57,16 +65,16 @@ def _write(
     if include:
         backbones.save(backbone, folder / BACKBONE)
         manifest = manifest.model_copy(update={"backbone": manifest.backbone.model_copy(update={"included": True})})
-    save_file({name: np.ascontiguousarray(value) for name, value in arrays.items()}, folder / HEADS)
+    heads = packed({name: np.ascontiguousarray(value) for name, value in arrays.items()})
+    manifest = manifest.model_copy(update={"heads": keys.row_of_bytes(heads).hex()})
+    (folder / HEADS).write_bytes(heads)
     (folder / CARD).write_text(card(manifest), "utf-8")
     (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1), "utf-8")
 
 
 def _swap(aside: Path, path: Path) -> None:
-    if not path.exists():
+    """Put the new folder in its place. What was there is then `aside`, and is removed."""
+    if path.exists():
+        exchange(aside, path)
+    else:
         aside.rename(path)
-        return
-    old = path.with_name(f"{aside.name}.old")
-    path.rename(old)
-    aside.rename(path)
-    shutil.rmtree(old, ignore_errors=True)

@@ -10,6 +10,7 @@ MANIFEST = "manifest.json"
 HEADS = "head.safetensors"
 CARD = "README.md"
 BACKBONE = "backbone"
+SCHEMA: Literal[1] = 1
 
 
 class _Part(BaseModel):
@@ -81,13 +82,14 @@ class DataRef(_Part):
 
 
 class Manifest(_Part):
-    """`manifest.json`, schema version 1."""
+    """`manifest.json`, schema version 1. `heads` is the hash of the file that holds the heads' arrays."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1] = SCHEMA
     icecore: str
     created: str
     modality: str
     backbone: BackboneRef
     targets: tuple[TargetRef, ...] = Field(min_length=1)
+    heads: str = ""
     data: DataRef
     versions: dict[str, str]

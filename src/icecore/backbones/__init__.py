@@ -19,7 +19,8 @@ from icecore.backbones.base import (
     Reduce,
 )
 from icecore.backbones.load import load, wrap
-from icecore.backbones.network import TorchBackbone, no_such_layer
+from icecore.backbones.layers import no_such_layer
+from icecore.backbones.network import TorchBackbone
 from icecore.backbones.reference import Reference, parse
 from icecore.backbones.saved import image_preprocessing, load_saved, save
 

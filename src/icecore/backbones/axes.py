@@ -38,8 +38,8 @@ def axes_of(shape: tuple[int, ...], module: nn.Module | None, input_size: tuple[
     return tuple(f"axis{i}" for i in range(len(shape)))
 
 
-def prefix_tokens(module: nn.Module) -> int:
-    """How many leading tokens are not places: class, distillation and register tokens.
+def special_tokens(module: nn.Module) -> int:
+    """How many class, distillation and register tokens a network has.
 
     timm says it (`num_prefix_tokens`); elsewhere the parameters that hold such tokens are counted.
     """
@@ -48,6 +48,41 @@ def prefix_tokens(module: nn.Module) -> int:
         return declared
     found = [value for name, value in module.named_parameters() if _PREFIX.search(name)]
     return sum(value.shape[-2] if value.dim() > 1 else 1 for value in found)
+
+
+def prefix_tokens(tokens: int, special: int, input_size: tuple[int, ...] = ()) -> int:
+    """How many of a layer's leading tokens are no places in the image: all special ones, or none.
+
+    Some networks add their class token late or keep it apart: where the tokens make a whole grid with the ratio of the
+    image, and would not without the special ones, none of them is special.
+
+    Example:
+        >>> prefix_tokens(197, 1, (224, 224)), prefix_tokens(196, 1, (224, 224))
+        (1, 0)
+    """
+    whole = _is_grid(tokens, input_size) and not _is_grid(tokens - special, input_size)
+    return 0 if whole or special >= tokens else special
+
+
+def image_size(item: tuple[int, ...]) -> tuple[int, ...]:
+    """Height and width of one prepared image, channels first or last; empty for anything else.
+
+    Example:
+        >>> image_size((3, 224, 192)), image_size((224, 192, 3)), image_size((16000,))
+        ((224, 192), (224, 192), ())
+    """
+    if len(item) != 3:
+        return ()
+    channels = (1, 3, 4)
+    return item[:2] if item[2] in channels and item[0] not in channels else item[1:]
+
+
+def _is_grid(places: int, input_size: tuple[int, ...]) -> bool:
+    """Whether so many places can be the input's height and width after equal strides."""
+    if len(input_size) != 2 or places < 1:
+        return False
+    rows = round(math.sqrt(places * input_size[0] / input_size[1]))
+    return rows > 0 and places % rows == 0 and _same_ratio(rows, places // rows, *input_size)
 
 
 def _spatial(shape: tuple[int, ...], module: nn.Module | None, input_size: tuple[int, ...]) -> tuple[str, ...]:

@@ -1,11 +1,9 @@
-"""Digests of what a layer's output derives from: the weights that run up to it, and the structure around them."""
+"""Digests of the weights that a layer's output depends on."""
 
 from __future__ import annotations
 
-import inspect
-import math
 from collections.abc import Mapping
-from typing import Any
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +11,23 @@ from torch import Tensor, nn
 from icecore import keys
 from icecore.backbones.trace import Trace
 
-_PRIVATE = {"training", "_is_full_backward_hook", "_version", "dump_patches", "call_super_init"}
+_NEVER = 1 << 62
+
+
+class Digests:
+    """Digests of a network's modules, made when first asked for and again when a weight was changed in between."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self._module = module
+        self._state: list[tuple[int, ...]] = []
+        self._made: dict[str, bytes] = {}
+
+    def __call__(self) -> dict[str, bytes]:
+        """Digest of each module's own weights, by path."""
+        state = [_version(value) for value in chain(self._module.parameters(), self._module.buffers())]
+        if not self._made or state != self._state:
+            self._state, self._made = state, module_digests(self._module)
+        return self._made
 
 
 def module_digests(module: nn.Module) -> dict[str, bytes]:
@@ -24,77 +38,42 @@ def module_digests(module: nn.Module) -> dict[str, bytes]:
     digests = {}
     for name, part in module.named_modules():
         own = [*part.named_parameters(recurse=False), *part.named_buffers(recurse=False)]
-        chunks = [piece for key, value in sorted(own) if key != "num_batches_tracked" for piece in _tensor(key, value)]
+        chunks = [piece for key, value in sorted(own) if key != "num_batches_tracked" for piece in tensor_chunks(key, value)]
         if chunks:
             digests[name] = keys.digest("module", chunks)
     return digests
 
 
-def digest_up_to(trace: Trace, digests: Mapping[str, bytes], time: int) -> str:
-    """Digest of the weights of every module that had started before an event of the trace.
+def digest_up_to(way: Trace, whole: Trace, digests: Mapping[str, bytes], time: int) -> str:
+    """Digest of the weights of every module that had started before an event of a trace.
 
-    A module that was never called counts with its nearest ancestor that was: its weights may be used by name.
+    Args:
+        way: the trace of the way on which the layer is taken.
+        whole: the trace of the network's own forward.
+        digests: of each module's own weights.
+        time: of the event, on the clock of `way`.
+
+    A module that is never called counts with its nearest ancestor that is: its weights may be used by name.
     """
-    used = [name for name in sorted(digests) if _started(trace, name) < time]
+    used = [name for name in sorted(digests) if _started(way, whole, name) < time]
     return keys.digest("weights", [chunk for name in used for chunk in (name.encode(), digests[name])]).hex()
 
 
-def structure(module: nn.Module) -> dict[str, Any]:
-    """What a network of unknown origin computes, as far as can be read from it: classes, plain attributes, code.
-
-    For `torch:` factories and wrapped modules, whose names promise nothing. Editing a `forward` or a stride changes it.
-    """
-    parts = {name: [_class_name(part), _attributes(part)] for name, part in module.named_modules()}
-    classes = {type(part) for part in module.modules() if not type(part).__module__.startswith("torch.")}
-    code = {_full_name(cls): keys.key("code", _code(cls)) for cls in classes}
-    return {"modules": keys.key("structure", parts), "code": keys.key("code", code)}
+def _started(way: Trace, whole: Trace, name: str) -> int:
+    while name and name not in whole.calls and name not in way.calls:
+        name = name.rpartition(".")[0]
+    if not name:
+        return -1
+    return way.calls[name].started if name in way.calls else _NEVER
 
 
-def _tensor(name: str, value: Tensor) -> list[bytes | memoryview]:
+def _version(value: Tensor) -> tuple[int, ...]:
+    """Changes with every change in place that torch counts, and with the memory."""
+    return id(value), value.data_ptr(), 0 if value.is_inference() else value._version
+
+
+def tensor_chunks(name: str, value: Tensor) -> list[bytes | memoryview]:
+    """What is hashed of a tensor."""
     plain = value.detach().cpu().contiguous()
     head = keys.canonical({"name": name, "dtype": str(plain.dtype), "shape": list(plain.shape)})
     return [head, plain.reshape(-1).view(torch.uint8).numpy().data]
-
-
-def _started(trace: Trace, name: str) -> int:
-    while name and name not in trace.calls:
-        name = name.rpartition(".")[0]
-    return trace.calls[name].started if name in trace.calls else -1
-
-
-def _attributes(module: nn.Module) -> dict[str, Any]:
-    return {
-        name: plain
-        for name, value in vars(module).items()
-        if name not in _PRIVATE and (plain := _plain(value)) is not None
-    }
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else repr(value)
-    if isinstance(value, tuple | list) and all(isinstance(item, bool | int | float | str) for item in value):
-        return [_plain(item) for item in value]
-    return None
-
-
-def _full_name(cls: type) -> str:
-    return f"{cls.__module__}.{cls.__qualname__}"
-
-
-def _class_name(module: nn.Module) -> str:
-    return _full_name(type(module))
-
-
-def _code(cls: type) -> str:
-    """The source of a class; where none is kept (an interactive session), the byte code of its forward."""
-    try:
-        return inspect.getsource(cls)
-    except (OSError, TypeError):
-        code = getattr(getattr(cls, "forward", None), "__code__", None)
-        if code is None:
-            return ""
-        constants = [value for value in code.co_consts if isinstance(value, int | float | str | bytes | None)]
-        return f"{code.co_code.hex()} {code.co_names} {constants}"

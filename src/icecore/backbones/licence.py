@@ -15,6 +15,7 @@ PERMISSIVE = frozenset(
     }
 )  # fmt: skip
 _NON_COMMERCIAL = re.compile(r"(^|[-_ ])(nc|non-?commercial|research-only|fair-noncommercial)([-_ ]|$)")
+_RESTRICTED = re.compile(r"non-?commercial|research (use|purposes?) only|only for research", re.IGNORECASE)
 _TEXTS = {
     "apache-2.0": r"Apache License\s+Version 2\.0",
     "mit": r"MIT License|Permission is hereby granted, free of charge",
@@ -68,10 +69,21 @@ def of_folder(folder: Path) -> Licence:
 def _of_card(path: Path) -> str:
     if not path.is_file():
         return ""
-    front = re.match(r"---\n(.*?)\n---", path.read_text("utf-8", errors="replace"), re.DOTALL)
-    found = re.search(r"^license:\s*([\w.-]+)", front.group(1), re.MULTILINE) if front else None
-    return found.group(1).lower() if found else ""
+    front = re.match(r"---\s*\n(.*?)\n---", path.read_text("utf-8-sig", errors="replace"), re.DOTALL)
+    if front is None:
+        return ""
+    stated = _field(front.group(1), "license")
+    return (_field(front.group(1), "license_name") if stated == "other" else "") or stated
+
+
+def _field(front: str, name: str) -> str:
+    """A field of the front matter: a word, plain or quoted, or the words of a list."""
+    found = re.search(rf"^{name}:[ \t]*(\S.*|(?:\n[ \t]*-.*)+)", front, re.MULTILINE)
+    words = re.findall(r"[\w.+-]*\w", found.group(1).partition("#")[0]) if found else []
+    return " and ".join(words).lower()
 
 
 def _of_text(text: str) -> str:
-    return next((name for name, pattern in _TEXTS.items() if re.search(pattern, text)), "")
+    """What a licence text plainly is. One that speaks of non-commercial use is none of the permissive ones."""
+    found = next((name for name, pattern in _TEXTS.items() if re.search(pattern, text)), "")
+    return "" if permissive(found) and _RESTRICTED.search(text) else found

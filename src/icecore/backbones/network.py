@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -11,14 +10,13 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from icecore.backbones.axes import axes_of, prefix_tokens
 from icecore.backbones.base import INPUT, LAST, LOGITS, Layer, Licence, Preprocessing, Reduce
-from icecore.backbones.blocks import blocks_of
-from icecore.backbones.fingerprint import digest_up_to, module_digests
-from icecore.backbones.trace import PROBE_ITEMS, Trace, first_tensor, hooks, result_tensor, trace
-from icecore.errors import BackboneError, LayerError
+from icecore.backbones.fingerprint import Digests, digest_up_to
+from icecore.backbones.layers import describe, no_such_layer
+from icecore.backbones.trace import PROBE_ITEMS, Trace, trace
+from icecore.backbones.way import Way
+from icecore.errors import BackboneError
 
-_END = 1 << 62
 Final = Callable[[nn.Module, Tensor], Tensor]
 
 
@@ -26,7 +24,7 @@ class TorchBackbone:
     """A frozen torch network. Implements `Cuttable`.
 
     Args:
-        module: the network; set to eval mode here, and kept there.
+        module: the network; set to eval mode, without gradients and in float32, here, and kept in eval mode.
         id: as the user wrote it.
         provider: our name and version of the computation, such as `timm.v1`.
         architecture: JSON form of the structure, without weights.
@@ -57,12 +55,13 @@ class TorchBackbone:
         classifier: str | None = None,
         sample: Any = None,
     ) -> None:
-        self.module = module.eval().requires_grad_(False)
+        self.module = module.eval().requires_grad_(False).float()
         self.id, self.provider, self.modality = id, provider, modality
         self.architecture, self.preprocessing = architecture, preprocessing
         self.licence, self.source, self.notes = licence or Licence(), source, tuple(notes)
         self._final, self._classifier = last, classifier
         self._sample = Image.new("RGB", (256, 256)) if sample is None else sample
+        self._digests = Digests(module)
         self.device = next((p.device for p in module.parameters()), torch.device("cpu"))
 
     def to(self, device: str | torch.device) -> TorchBackbone:
@@ -73,7 +72,7 @@ class TorchBackbone:
 
     def prepare(self, decoded: Any) -> Tensor:
         """Preprocess one decoded input to a float32 tensor without batch axis."""
-        return torch.as_tensor(self.preprocessing(decoded))
+        return torch.as_tensor(self.preprocessing(decoded), dtype=torch.float32)
 
     def bucket(self, prepared: Tensor) -> Hashable:
         """Only inputs of one shape share a batch."""
@@ -90,7 +89,9 @@ class TorchBackbone:
     def weights_digest(self, layer: str) -> str:
         """Hash of the weights and buffers of every module that runs up to a layer. Raises LayerError."""
         self._require([layer])
-        return digest_up_to(self._trace, self._digests, self._time(layer))
+        way = self._way_to(layer)
+        time = -1 if layer == INPUT else way.time(layer)
+        return digest_up_to(way.trace, self._ways[0].trace, self._digests(), time or 0)
 
     def run(self, batch: Sequence[Tensor], layers: Sequence[str], reduce: Reduce) -> dict[str, Tensor]:
         """Forward as far as the last layer asked for, reducing each activation the moment it is there.
@@ -102,174 +103,99 @@ class TorchBackbone:
 
         Returns:
             For each name a tensor of its own, (n, ...): the next module may overwrite the activation in place.
+
+        Raises:
+            LayerError: where there is no such layer.
+            BackboneError: where the network does not do for this batch what it did for the probe.
         """
         self._require(layers)
         stacked = self._stack(batch)
         taken: dict[str, Tensor] = {}
 
         def take(name: str, value: Tensor) -> None:
-            taken[name] = _owned(reduce(self._layers[name], value), value)
+            activation = value[:, None] if value.dim() == 1 else value
+            self._require_rows(name, activation, len(batch))
+            taken[name] = _owned(reduce(self._layers[name], activation), activation)
 
         if INPUT in layers:
             take(INPUT, stacked)
-        inner = [name for name in layers if name != INPUT]
-        if inner:
-            with torch.inference_mode():
-                self._run_network(stacked, inner, take)
+        self.module.eval()  # whoever trains the module may have left it in training mode
+        with torch.inference_mode():
+            for way, names in self._routes([name for name in layers if name != INPUT]):
+                way.run(self.module, stacked, names, take)
         return {name: taken[name] for name in layers}
 
-    def _run_network(self, stacked: Tensor, layers: Sequence[str], take: Callable[[str, Tensor], None]) -> None:
-        if self._final is not None and LAST in layers:
-            take(LAST, self._final(self.module, stacked))
-            layers = [name for name in layers if name != LAST]
-        hooked = [name for name in layers if self._time(name) != _END]
-        stop = max(hooked, key=self._time) if hooked and len(hooked) == len(layers) else None
-        capture = _Capture(self._trace, hooked, stop, self.classifier, take)
-        with hooks(self.module, capture.before, capture.after, only=capture.paths):
-            try:
-                result = result_tensor(self.module(stacked)) if layers else stacked
-            except _Enough:
-                return
-        for name in set(layers) - set(hooked):
-            take(name, result)
+    def _routes(self, layers: Sequence[str]) -> list[tuple[Way, list[str]]]:
+        """Which way takes which layers: all go along with `last` that can, so that one pass does where one may do."""
+        first = self._way_to(LAST if LAST in layers else LOGITS)
+        along = [name for name in layers if self._same_on(first, name)]
+        rest = [name for name in layers if name not in along]
+        return [(way, names) for way, names in ((first, along), (self._ways[0], rest)) if names]
+
+    def _way_to(self, layer: str) -> Way:
+        return self._ways[-1] if layer == LAST else self._ways[0]
+
+    def _same_on(self, way: Way, layer: str) -> bool:
+        """Whether a way gives what the network's own forward gives under that name: the same call of the module."""
+        own = self._ways[0]
+        if way is own or layer == LAST:
+            return way.time(layer) is not None
+        here, there = way.trace.calls.get(layer), own.trace.calls.get(layer)
+        return layer != LOGITS and here is not None and there is not None and here.times == there.times
 
     def _stack(self, batch: Sequence[Tensor]) -> Tensor:
         return torch.stack(list(batch)).to(self.device, non_blocking=True)
 
     @cached_property
-    def _trace(self) -> Trace:
+    def _ways(self) -> list[Way]:
+        """The network's own forward; and the provider's way to the final representation, where it has one."""
+        own = self._traced(_own_forward)
+        if self._final is not None:
+            return [Way(_own_forward, own, LOGITS), Way(self._final, self._traced(self._final), LAST)]
+        classifier = self._classifier or own.classifier
+        return [Way(_own_forward, own, LOGITS if classifier else LAST, classifier)]
+
+    def _traced(self, forward: Final) -> Trace:
         probe = self._probe()
         try:
-            return trace(self.module, lambda: self.module(probe))
-        except (RuntimeError, TypeError, ValueError, AssertionError) as error:
+            return trace(self.module, lambda: forward(self.module, probe))
+        except Exception as error:
             raise BackboneError(
-                f"{self.id} cannot run on an input of shape {tuple(probe.shape[1:])}: {error}",
+                f"{self.id} cannot run on an input of shape {tuple(probe.shape[1:])}: {error}.",
                 do="Give the preprocessing that the network expects with --preprocess FILE.",
             ) from error
 
-    @cached_property
-    def _digests(self) -> dict[str, bytes]:
-        return module_digests(self.module)
-
     def _probe(self) -> Tensor:
-        """Two random inputs of the shape that the preprocessing makes."""
+        """Random inputs of the shape that the preprocessing makes."""
         generator = torch.Generator().manual_seed(0)
         shape = self.prepare(self._sample).shape
         return torch.rand(PROBE_ITEMS, *shape, generator=generator).to(self.device)
 
-    @cached_property
+    @property
     def classifier(self) -> str | None:
         """Path of the layer that gives the logits: `last` is what it reads. None where there is no single one."""
-        return self._classifier or self._trace.classifier
-
-    @property
-    def _last_is_result(self) -> bool:
-        return self.classifier is None and self._final is None
+        return self._ways[0].classifier
 
     @cached_property
     def _layers(self) -> dict[str, Layer]:
-        found = [self._layer(INPUT, tuple(self._probe().shape), None)]
-        taken = sorted(
-            (name for name, call in self._trace.calls.items() if name and _takes(call.output)),
-            key=lambda name: self._trace.calls[name].finished,
-        )
-        blocks = blocks_of(self.module, set(taken))
-        order = {name: i for i, name in enumerate(sorted(blocks, key=taken.index))}
-        for name in taken:
-            shape = self._trace.calls[name].output or ()
-            found.append(self._layer(name, shape, self.module.get_submodule(name), order.get(name)))
-        return {layer.name: layer for layer in [*found, *self._ends()]}
-
-    def _ends(self) -> list[Layer]:
-        result = tuple(self._trace.result.shape)
-        if self._final is not None:
-            with torch.inference_mode():
-                shape = tuple(self._final(self.module, self._probe()).shape)
-            return [self._layer(LAST, shape, None), self._layer(LOGITS, result, None)]
-        if self._last_is_result:
-            return [self._layer(LAST, result, None)]
-        shape = self._trace.calls[self.classifier or ""].input or ()
-        return [self._layer(LAST, shape, None), self._layer(LOGITS, result, None)]
-
-    def _layer(self, name: str, shape: tuple[int, ...], module: nn.Module | None, block: int | None = None) -> Layer:
-        axes = axes_of(shape[1:], module, self._input_size)
-        tokens = prefix_tokens(self.module) if axes[:1] == ("tokens",) else 0
-        return Layer(name, shape[1:], axes, block, tokens)
-
-    @cached_property
-    def _input_size(self) -> tuple[int, ...]:
-        shape = self._probe().shape[1:]
-        return tuple(shape[1:]) if len(shape) == 3 else ()
-
-    def _time(self, layer: str) -> int:
-        """When the layer is there, on the clock of the trace."""
-        if layer == INPUT:
-            return -1
-        if layer == LOGITS or (layer == LAST and (self._final is not None or self._last_is_result)):
-            return _END
-        if layer == LAST:
-            return self._trace.calls[self.classifier or ""].last_started
-        return self._trace.calls[layer].finished
+        return describe(self.module, self._ways, tuple(self._probe().shape[1:]))
 
     def _require(self, layers: Sequence[str]) -> None:
         for name in layers:
             if name not in self._layers:
                 raise no_such_layer(self, name)
 
-
-class _Enough(Exception):  # noqa: N818 - not an error: the way out of a forward whose rest nobody asked for
-    pass
-
-
-class _Capture:
-    """Hooks that take activations as they come and leave the forward after the last one."""
-
-    def __init__(
-        self,
-        trace: Trace,
-        layers: Sequence[str],
-        stop: str | None,
-        last: str | None,
-        take: Callable[[str, Tensor], None],
-    ) -> None:
-        self.trace, self.layers, self.stop, self.last, self.take = trace, set(layers), stop, last, take
-        self.counts: dict[str, int] = {}
-
-    @property
-    def paths(self) -> set[str]:
-        """The modules to listen to."""
-        return {self.last if name == LAST and self.last else name for name in self.layers}
-
-    def before(self, name: str, args: Any, kwargs: Any) -> None:
-        if name == self.last and LAST in self.layers:
-            self._took(LAST, name, first_tensor((args, kwargs)))
-
-    def after(self, name: str, _module: nn.Module, output: Any) -> None:
-        if name in self.layers:
-            self._took(name, name, first_tensor(output))
-
-    def _took(self, layer: str, path: str, value: Tensor | None) -> None:
-        self.counts[layer] = self.counts.get(layer, 0) + 1
-        if value is not None:
-            self.take(layer, value)
-        if layer == self.stop and self.counts[layer] == max(1, self.trace.calls[path].times):
-            raise _Enough
+    def _require_rows(self, name: str, value: Tensor, items: int) -> None:
+        if value.shape[0] != items:
+            raise BackboneError(
+                f"The layer {name} of {self.id} gave shape {tuple(value.shape)} for {items} items.",
+                expected="One row for each item.",
+                do="Look for a squeeze() or a reshape in the network that mixes the axis of the items with another.",
+            )
 
 
-def no_such_layer(backbone: Any, name: str) -> LayerError:
-    """The error for a layer that is not there, with the nearest names."""
-    known = list(backbone.layers())
-    close = difflib.get_close_matches(name, known, n=3)
-    return LayerError(
-        f"{backbone.id} has no layer {name!r} that can be taken.",
-        expected=f"It has {len(known)}: last, logits, all, block numbers from the end (-1), and module paths.",
-        do=f"Did you mean {', '.join(close)}?" if close else f"`icecore inspect {backbone.id}` lists them.",
-    )
-
-
-def _takes(output: tuple[int, ...] | None) -> bool:
-    """An output can be taken if its first axis counts the items."""
-    return output is not None and len(output) >= 2 and output[0] == PROBE_ITEMS
+def _own_forward(module: nn.Module, batch: Tensor) -> Any:
+    return module(batch)
 
 
 def _owned(kept: Tensor, activation: Tensor) -> Tensor:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import parse_qsl
 
 from icecore import plugins
 from icecore.errors import UnknownBackboneError, UsageError
@@ -49,8 +48,7 @@ class Reference:
     @property
     def path(self) -> Path | None:
         """The local file or folder that the name is, where there is one."""
-        path = Path(self.name).expanduser()
-        return path if path.exists() else None
+        return local(self.name)
 
 
 def parse(text: str) -> Reference:
@@ -70,30 +68,48 @@ def parse(text: str) -> Reference:
     return Reference(_provider_of(text, name), name, options, revision)
 
 
+def local(text: str) -> Path | None:
+    """The file or folder of that name, where there is one."""
+    try:
+        path = Path(text).expanduser()
+        return path if path.exists() else None
+    except (OSError, RuntimeError):  # too long for a name; a home folder that nobody knows
+        return None
+
+
 def _split(rest: str) -> tuple[str, dict[str, str], str | None]:
-    if Path(rest).expanduser().exists():
+    """Name, options and revision. What exists as a file or folder is taken whole, whatever signs its name holds."""
+    if local(rest):
         return rest, {}, None
-    body, at, revision = rest.rpartition("@")
-    if not at or "/" in revision or "=" in revision:
-        body, revision = rest, ""
+    body, revision = _without_revision(rest)
+    if local(body):
+        return body, {}, revision
     name, _, query = body.partition("?")
     if not name:
         raise UsageError(
             f"The backbone id {rest!r} has no name.", do="Write provider:name, for instance timm:resnet18."
         )
-    return name, dict(parse_qsl(query, keep_blank_values=True)), revision or None
+    options = [part.partition("=") for part in query.split("&") if part]
+    return name, {key: value for key, _, value in options}, revision
+
+
+def _without_revision(rest: str) -> tuple[str, str | None]:
+    """An `@` begins the revision, unless it is part of a path."""
+    body, at, revision = rest.rpartition("@")
+    value = rest.rpartition("=")[2]
+    if not at or re.search(r"[/\\=?:]", revision) or (value != rest and local(value)):
+        return rest, None
+    return body, revision or None
 
 
 def _provider_of(text: str, name: str) -> str:
-    path = Path(name).expanduser()
-    if path.is_dir():
-        return _provider_of_folder(path)
-    if path.is_file():
-        return _provider_of_file(path)
-    if name in _timm_names() or name.partition(".")[0] in _timm_names():
-        return "timm"
+    path = local(name)
+    if path is not None:
+        return _provider_of_folder(path) if path.is_dir() else _provider_of_file(path)
     if re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         return "hf"
+    if name.partition(".")[0] in _names_of("timm"):
+        return "timm"
     raise unknown(text)
 
 
@@ -120,19 +136,24 @@ def _provider_of_file(path: Path) -> str:
 def unknown(text: str) -> UnknownBackboneError:
     """The error for an id that no provider knows, with the nearest names."""
     known = plugins.names("backbones")
-    names = {name: f"timm:{name}" for name in _timm_names()} | {f"{name}:": f"{name}:" for name in known}
-    close = difflib.get_close_matches(text.partition(":")[2] or text, list(names), n=3, cutoff=0.6)
+    provider, colon, name = text.partition(":")
+    name = re.split(r"[?@]", name if colon else text)[0]
+    searched = [provider] if provider in known else [*plugins.names("backbones")]
+    candidates = {name: f"{one}:{name}" for one in searched for name in _names_of(one)}
+    close = difflib.get_close_matches(name, list(candidates), n=3, cutoff=0.6)
     return UnknownBackboneError(
         f"No provider knows the backbone {text!r}, and there is no such file or folder.",
         expected=f"An id is provider:name; providers are {', '.join(known)}.",
-        do=f"Did you mean {' or '.join(names[name] for name in close)}?" if close else "",
+        do=f"Did you mean {' or '.join(candidates[name] for name in close)}?" if close else "",
     )
 
 
-def _timm_names() -> list[str]:
-    if find_spec("timm") is None or "timm" not in plugins.names("backbones"):
+def _names_of(provider: str) -> list[str]:
+    """The names that a provider knows, where it is there with all that it needs."""
+    if provider not in plugins.names("backbones"):
         return []
-    return list(plugins.get("backbones", "timm").names())
+    found = plugins.get("backbones", provider)
+    return list(found.names()) if all(find_spec(module) is not None for module in found.requires) else []
 
 
 def absolute(id: str) -> str:  # noqa: A002 - the public word for it
@@ -142,7 +163,7 @@ def absolute(id: str) -> str:  # noqa: A002 - the public word for it
         >>> absolute("timm:resnet18@random")
         'timm:resnet18@random'
     """
-    if ":" not in id and not Path(id).expanduser().exists():
+    if ":" not in id and not local(id):
         return id
     reference = parse(id)
     options = {key: _absolute(value) if key == "weights" else value for key, value in reference.options.items()}
@@ -152,5 +173,5 @@ def absolute(id: str) -> str:  # noqa: A002 - the public word for it
 
 
 def _absolute(text: str) -> str:
-    path = Path(text).expanduser()
-    return str(path.resolve()) if path.exists() else text
+    path = local(text)
+    return str(path.resolve()) if path else text

@@ -20,7 +20,7 @@ from torch import nn
 from icecore import keys
 from icecore.backbones import saved, weights
 from icecore.backbones.base import Entry, Licence, Preprocessing
-from icecore.backbones.fingerprint import structure
+from icecore.backbones.structure import structure
 from icecore.backbones.network import TorchBackbone
 from icecore.backbones.reference import Reference
 from icecore.backbones.seeding import seeded

@@ -6,20 +6,24 @@ is read from this record, so no network needs a description of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-PROBE_ITEMS = 2
+from icecore.backbones.hooks import hooks
+from icecore.backbones.tensors import first_tensor, result_tensor
+
+PROBE_ITEMS = 3  # few, and a number that axes of other meaning seldom have
+_LAST_LINEARS = 4  # outputs kept for the search of the classifier; all would be the memory of a whole pass
 
 
 @dataclass(slots=True)
 class Call:
-    """What one module did in the probe pass. Times are counts of events, not seconds."""
+    """What one module did in the probe pass. Times are counts of events, not seconds; shapes are those of last time."""
 
     started: int
     finished: int = -1
@@ -28,98 +32,61 @@ class Call:
     output: tuple[int, ...] | None = None
     input: tuple[int, ...] | None = None
 
+    @property
+    def takeable(self) -> bool:
+        """An output can be taken if its first axis counts the items."""
+        return self.output is not None and len(self.output) >= 2 and self.output[0] == PROBE_ITEMS
+
 
 @dataclass(slots=True)
 class Trace:
-    """The record of one probe pass over `PROBE_ITEMS` items.
+    """The record of one pass over `PROBE_ITEMS` items.
 
     Attributes:
         calls: by module path, in the order of first start; the network itself is the empty path.
-        result: the first tensor of what the network returned.
-        classifier: path of the linear layer whose output is the result, or None.
+        result: shape of what the pass returned in the end.
+        classifier: path of the linear layer that gives the result, as it is or through a softmax; or None.
     """
 
     calls: dict[str, Call] = field(default_factory=dict)
-    result: Tensor = field(default_factory=lambda: torch.empty(0))
+    result: tuple[int, ...] = ()
     classifier: str | None = None
 
 
 def trace(module: nn.Module, forward: Callable[[], Any]) -> Trace:
-    """Record a pass. `forward` runs the network on two probe items; no gradient is kept."""
+    """Record a pass. `forward` runs the network on `PROBE_ITEMS` items; no gradient is kept."""
     record = Trace()
     clock = iter(range(1 << 62))
-    linear_outputs: dict[str, Tensor] = {}
+    linears: deque[tuple[str, Tensor]] = deque(maxlen=_LAST_LINEARS)
 
     def before(name: str, args: Any, kwargs: Any) -> None:
-        now = next(clock)
-        call = record.calls.setdefault(name, Call(started=now))
-        call.last_started = now
-        value = first_tensor((args, kwargs))
-        call.input = None if value is None else tuple(value.shape)
+        call = record.calls.setdefault(name, Call(started=next(clock)))
+        call.last_started = next(clock)
+        call.input = _shape(first_tensor((args, kwargs)))
 
     def after(name: str, part: nn.Module, output: Any) -> None:
-        call = record.calls[name]
-        call.finished, call.times = next(clock), call.times + 1
-        value = first_tensor(output)
-        call.output = None if value is None else tuple(value.shape)
+        call, value = record.calls[name], first_tensor(output)
+        call.finished, call.times, call.output = next(clock), call.times + 1, _shape(value)
         if isinstance(part, nn.Linear) and value is not None:
-            linear_outputs[name] = value.detach().clone()
+            linears.append((name, value.clone()))
 
-    with hooks(module, before, after), torch.inference_mode():
-        returned = forward()
-    record.result = result_tensor(returned)
-    record.classifier = _classifier(linear_outputs, record.result)
+    with torch.inference_mode(), hooks(module, before, after):
+        result = result_tensor(forward())
+    record.result = tuple(result.shape)
+    record.classifier = _classifier(linears, result)
     return record
 
 
-@contextmanager
-def hooks(
-    module: nn.Module,
-    before: Callable[[str, Any, Any], None],
-    after: Callable[[str, nn.Module, Any], None],
-    only: Collection[str] | None = None,
-) -> Iterator[None]:
-    """Call `before(path, args, kwargs)` and `after(path, module, output)` around the forwards of modules."""
-    handles: list[Any] = []
-    try:
-        for name, part in module.named_modules():
-            if only is not None and name not in only:
-                continue
-            handles.append(
-                part.register_forward_pre_hook(lambda _m, a, k, name=name: before(name, a, k), with_kwargs=True)
-            )
-            handles.append(part.register_forward_hook(lambda m, _a, out, name=name: after(name, m, out)))
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
+def _shape(value: Tensor | None) -> tuple[int, ...] | None:
+    return None if value is None else tuple(value.shape)
 
 
-def first_tensor(value: Any) -> Tensor | None:
-    """The first tensor of a tensor, tuple, list, mapping or model output, depth first."""
-    if isinstance(value, Tensor):
-        return value
-    parts: Sequence[Any] = ()
-    if isinstance(value, Mapping):
-        parts = list(value.values())
-    elif isinstance(value, list | tuple):
-        parts = value
-    return next((found for part in parts if (found := first_tensor(part)) is not None), None)
+def _classifier(linears: Iterable[tuple[str, Tensor]], result: Tensor) -> str | None:
+    """The last linear layer whose output is the result, or its logits or log-odds."""
+    given = [name for name, value in linears if value.shape == result.shape and _gives(value, result)]
+    return given[-1] if given else None
 
 
-def result_tensor(returned: Any) -> Tensor:
-    """What a network gives in the end: its logits, else its pooled output, else its first tensor."""
-    for name in ("logits", "pooler_output"):
-        value = returned.get(name) if isinstance(returned, Mapping) else None
-        if isinstance(value, Tensor):
-            return value
-    found = first_tensor(returned)
-    if found is None:
-        raise TypeError(f"The network returned {type(returned).__name__}, which holds no tensor.")
-    return found
-
-
-def _classifier(outputs: Mapping[str, Tensor], result: Tensor) -> str | None:
-    """The last linear layer, if what it gives is what the network gives."""
-    equal = [name for name, value in outputs.items() if value.shape == result.shape and torch.equal(value, result)]
-    return equal[-1] if equal else None
+def _gives(value: Tensor, result: Tensor) -> bool:
+    ends = (value, value.softmax(-1), value.log_softmax(-1), value.sigmoid())
+    return any(torch.equal(end, result) for end in ends)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import pickle
 import re
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -16,6 +18,15 @@ from torch import Tensor, nn
 
 from icecore.errors import WeightsError
 
+_COUNTERS = {"n_averaged"}  # of torch's averaged models: no weight
+_HARMLESS: list[Any] = [
+    argparse.Namespace,
+    np.dtype,
+    np.ndarray,
+    *(type(np.dtype(name)) for name in ("float32", "float64", "int32", "int64", "bool")),
+    (getattr(np, "_core").multiarray.scalar, "numpy.core.multiarray.scalar"),  # noqa: B009 - see below
+    (getattr(np, "_core").multiarray.scalar, "numpy._core.multiarray.scalar"),  # noqa: B009 - a private name of numpy
+]
 _NESTS = ("state_dict", "model_state_dict", "model", "model_ema", "ema", "net", "network", "weights", "module")
 
 
@@ -39,12 +50,13 @@ def fit(module: nn.Module, state: Mapping[str, Tensor], origin: str) -> None:
     wanted = module.state_dict()
     state = _without_prefix(state, set(wanted))
     optional = {name for name in wanted if name.endswith("num_batches_tracked")}
-    missing = sorted(set(wanted) - set(state) - optional)
-    unexpected = sorted(set(state) - set(wanted))
+    tied = _tied(wanted, state)
+    missing = sorted(set(wanted) - set(state) - optional - tied)
+    unexpected = sorted(set(state) - set(wanted) - _COUNTERS)
     shapes = [
-        f"{name} is {tuple(state[name].shape)} in the file and {tuple(wanted[name].shape)} in the network"
+        f"{name} is {_form(state[name])} in the file and {_form(wanted[name])} in the network"
         for name in wanted
-        if name in state and state[name].shape != wanted[name].shape
+        if name in state and _form(state[name]) != _form(wanted[name]) and name not in optional
     ]
     if missing or unexpected or shapes:
         raise WeightsError(
@@ -52,35 +64,51 @@ def fit(module: nn.Module, state: Mapping[str, Tensor], origin: str) -> None:
             expected="Every name and shape must be the network's own.",
             do="Build the network as it was when they were saved; options go into the id: ?weights=...&num_classes=10.",
         )
-    module.load_state_dict(dict(state), strict=not optional)
+    module.load_state_dict({name: value for name, value in state.items() if name in wanted}, strict=False)
+
+
+def _tied(wanted: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> set[str]:
+    """Names whose tensor is another name's too, which the file has: safetensors writes shared memory once."""
+    there = {wanted[name].data_ptr() for name in wanted if name in state}
+    return {name for name, value in wanted.items() if value.data_ptr() in there}
+
+
+def _form(value: Tensor) -> str:
+    """Shape and kind of number: 16-bit floats fit a network of 32-bit ones, quantised integers do not."""
+    return f"{tuple(value.shape)}" if value.is_floating_point() else f"{tuple(value.shape)} of {value.dtype}"
 
 
 def _safetensors(file: Path) -> Any:
     try:
         return load_file(file)
     except (SafetensorError, OSError) as error:
-        raise WeightsError(
-            f"The weights file {file} cannot be read: {error}.", do="Download or copy it again."
-        ) from error
+        raise _unreadable(file, error) from error
 
 
 def _torch(file: Path) -> Any:
+    """Tensors, plain containers, and the harmless company that training scripts leave in their checkpoints."""
     try:
-        return torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise WeightsError(
-            f"The file {file} holds pickled Python objects, which can run code when they are read.",
-            expected="icecore reads tensors only (weights_only=True).",
-            do="Save the weights alone: torch.save(model.state_dict(), ...) or safetensors.",
-        ) from error
-    except (RuntimeError, EOFError, OSError, KeyError) as error:
-        raise WeightsError(
-            f"The weights file {file} cannot be read: {error}.", do="Download or copy it again."
-        ) from error
+        with torch.serialization.safe_globals(_HARMLESS):
+            return torch.load(file, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, KeyError, ValueError) as error:
+        if re.search(r"Unsupported (global|class|operand)|GLOBAL|TorchScript", str(error)):
+            raise _holds_code(file) from error
+        raise _unreadable(file, error) from error
+
+
+def _holds_code(file: Path) -> WeightsError:
+    return WeightsError(
+        f"The file {file} holds pickled Python objects, which can run code when they are read.",
+        expected="icecore reads tensors only (weights_only=True).",
+        do="Save the weights alone: torch.save(model.state_dict(), ...) or safetensors.",
+    )
 
 
 def _unreadable(file: Path, error: Exception) -> WeightsError:
-    return WeightsError(f"The weights file {file} cannot be read: {error}.", do="Download or copy it again.")
+    reason = str(error).partition("\n")[0].partition("Please file an issue")[0].strip().rstrip(".")
+    return WeightsError(
+        f"The weights file {file} cannot be read: {reason or 'it ends too early'}.", do="Download or copy it again."
+    )
 
 
 def _tensors(found: Any, file: Path) -> dict[str, Tensor]:

@@ -1,1 +1,1 @@
-"""cli"""
+"""The command line, one small file a command: read the options, call one public verb, show what came."""

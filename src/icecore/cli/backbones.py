@@ -13,7 +13,9 @@ _SHOWN = 40
 
 
 def backbones(
-    pattern: Annotated[str | None, typer.Argument(help="Part of an id, or a pattern with *.")] = None,
+    pattern: Annotated[
+        str | None, typer.Argument(metavar="PATTERN", help="Part of an id, or a pattern with *.")
+    ] = None,
     modality: Annotated[str | None, typer.Option(help="image")] = None,
     licence: Annotated[str | None, typer.Option(help="permissive, or the name of a licence.")] = None,
     json: options.Json = False,

@@ -13,8 +13,8 @@ from icecore.cli.tables import figures
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="A model made by `icecore fit`.")],
-    data: Annotated[str, typer.Argument(help="Labelled data: class folders or a table.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model made by `icecore fit`.")],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="Labelled data: class folders or a table.")],
     json: options.Json = False,
     backbone: options.OtherBackbone = None,
     target: options.Target = None,

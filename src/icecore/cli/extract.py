@@ -12,7 +12,7 @@ from icecore.cli.output import aside, print_json, say, set_aside, table
 
 
 def extract(
-    data: Annotated[list[str], typer.Argument(help="A folder, a table, or files.")],
+    data: Annotated[list[str], typer.Argument(metavar="DATA", help="A folder, a table, or files.")],
     backbone: options.Backbone,
     out: Annotated[Path, typer.Option(help=".parquet, .arrow, .npy, .npz or .safetensors.")],
     layer: options.Layers = None,

@@ -13,7 +13,7 @@ from icecore.cli.tables import figures
 
 
 def fit(
-    data: Annotated[str, typer.Argument(help="Labelled data: class folders or a table.")],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="Labelled data: class folders or a table.")],
     backbone: options.Backbone,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the finished model, for instance flowers.icecore.")
@@ -49,8 +49,8 @@ def fit(
     from icecore import api
 
     model = api.fit(
-        data, backbone=backbone, out=out, head=head, layers=layer, pooling=pooling, class_weight="balanced" if balanced else None,
-        folds=folds, repeats=repeats, seed=seed, include_backbone=include_backbone, target=target,
+        data, backbone=backbone, out=out, head=head, layers=layer, pooling=pooling,
+        class_weight="balanced" if balanced else None, folds=folds, repeats=repeats, seed=seed, include_backbone=include_backbone, target=target,
         input_col=input_col, preprocess=preprocess, device=device, batch_size=batch_size, workers=workers,
         store=store, strict=strict, require_licence=require_licence, trust_remote_code=trust_remote_code,
         progress=not json,

@@ -12,7 +12,7 @@ from icecore.cli.tables import figures
 
 
 def inspect(
-    what: Annotated[str, typer.Argument(help="A backbone id, a saved model, or data.")],
+    what: Annotated[str, typer.Argument(metavar="WHAT", help="A backbone id, a saved model, or data.")],
     json: options.Json = False,
     preprocess: options.Preprocess = None,
     target: options.Target = None,

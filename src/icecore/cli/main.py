@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import Annotated
 
 import typer
 
 from icecore.cli import backbones, demo, evaluate, extract, fit, inspect, predict, store
+from icecore.cli.notes import note_once
+from icecore.cli.output import aside
 from icecore.errors import IcecoreError, UsageError
+
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="icecore",
@@ -47,30 +52,33 @@ def _common(
 
 
 def run(arguments: list[str] | None = None) -> None:
-    """Run the command line. Exit status: 0; 1 for an error of the user's or the data's; 2 for usage; 130 for Ctrl-C."""
+    """Run the command line and leave the process with 0; 1 for an error of the user's or the data's; 2 for usage; 130
+    for Ctrl-C.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     try:
-        app([word for word in given if word != "--debug"])
-    except KeyboardInterrupt:
-        _say("Interrupted. What was computed is kept; run the same command to go on.")
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader has gone; there is nobody to tell
-        sys.exit(1)
-    except IcecoreError as error:
-        if debug:
+        with warnings.catch_warnings():
+            if not debug:
+                warnings.showwarning = note_once()
+            app([word for word in given if word != "--debug"])
+    except (KeyboardInterrupt, SystemExit) as leaving:  # typer turns Ctrl-C in a command into its exit status
+        if isinstance(leaving, SystemExit) and leaving.code != INTERRUPTED:
             raise
-        _say(f"Error: {error}")
-        sys.exit(2 if isinstance(error, UsageError) else 1)
+        aside("Interrupted. What was computed is kept; run the same command to go on.")
+        sys.exit(INTERRUPTED)
     except Exception as error:
         if debug:
             raise
-        _say(
-            f"Error inside icecore: {type(error).__name__}: {error}. Run with --debug for the traceback, and report it."
-        )
-        sys.exit(1)
+        aside(_told(error))
+        sys.exit(2 if isinstance(error, UsageError) else 1)
 
 
-def _say(text: str) -> None:
-    sys.stderr.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
+def _told(error: Exception) -> str:
+    """One paragraph about an error."""
+    if isinstance(error, IcecoreError):
+        return f"Error: {error}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"Error: {error.strerror}{f': {error.filename}' if error.filename else ''}."
+    said = " ".join(str(error).split())
+    return f"Error inside icecore: {type(error).__name__}: {said}. Run with --debug for the traceback, and report it."

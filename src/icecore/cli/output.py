@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 _SHOWN = 10
 
@@ -18,18 +18,18 @@ def print_json(value: Any) -> None:
 def say(*lines: str) -> None:
     """Lines on standard output, for people."""
     for line in lines:
-        sys.stdout.write(_shown(line) + "\n")
+        sys.stdout.write(shown(line, sys.stdout) + "\n")
 
 
 def aside(*lines: str) -> None:
     """Lines on standard error: what is worth knowing and is not the result."""
     for line in lines:
-        sys.stderr.write(_shown(line) + "\n")
+        sys.stderr.write(shown(line, sys.stderr) + "\n")
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]], right: Sequence[int] = ()) -> None:
     """A plain table on standard output; `right` names the columns of numbers."""
-    cells = [[_shown(str(cell)) for cell in row] for row in rows]
+    cells = [[shown(str(cell), sys.stdout) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in [list(header), *cells]) for i in range(len(header))]
     for row in [list(header), *cells]:
         parts = [c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
@@ -39,8 +39,9 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]], right: Sequence[
 def bars(values: dict[str, float], width: int = 30) -> None:
     """A bar for each value between 0 and 1, on standard output."""
     label = max(len(name) for name in values)
+    block = "█" if shown("█", sys.stdout) == "█" else "#"
     for name, value in values.items():
-        sys.stdout.write(f"{_shown(name).ljust(label)}  {value:.3f}  {'█' * round(value * width)}\n")
+        say(f"{name.ljust(label)}  {value:.3f}  {block * round(value * width)}")
 
 
 def set_aside(bad: Sequence[dict[str, Any]]) -> None:
@@ -67,8 +68,13 @@ def size(count: float) -> str:
     return f"{count:.1f} TiB"
 
 
-def _shown(text: str) -> str:
-    """A line for people: no raw newlines or control characters, nothing that the terminal cannot encode."""
+def shown(text: str, stream: TextIO) -> str:
+    r"""A line for people: no raw newlines or control characters, nothing that the stream cannot encode.
+
+    Example:
+        >>> shown("a\nb", sys.stdout)
+        'a\\nb'
+    """
     plain = "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode("ascii") for c in text)
-    encoding = sys.stdout.encoding or "utf-8"
+    encoding = stream.encoding or "utf-8"
     return plain.encode(encoding, "backslashreplace").decode(encoding)

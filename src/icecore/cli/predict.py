@@ -12,8 +12,8 @@ from icecore.cli.output import aside, print_json, say, set_aside, table
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(help="A model made by `icecore fit`.")],
-    inputs: Annotated[list[str], typer.Argument(help="Files, folders or one table.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model made by `icecore fit`.")],
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Files, folders or one table.")],
     out: Annotated[
         Path | None, typer.Option(help="Write predictions to .csv, .tsv, .parquet or .jsonl instead of a table.")
     ] = None,

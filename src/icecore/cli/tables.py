@@ -16,4 +16,4 @@ def figures(columns: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def _cell(figure: Any) -> str:
-    return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]" if figure else "–"
+    return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]" if figure else "-"

@@ -107,7 +107,8 @@ class Dataset:
     Attributes:
         source: what the data was read from, as shown to people.
         inputs: n items, often made on demand.
-        targets: by name, one value an item, shape (n,): classes as str objects, or float64. Empty when unlabelled.
+        targets: by name, one value an item, shape (n,): classes as objects (texts; given in Python, whole numbers and
+            truth values too), or float64. Empty when unlabelled.
         splits: `train`, `val` or `test` for each item as str objects, shape (n,); None where no split was given.
         bad: what was set aside while reading (no such file, no label); not among `inputs`.
         notes: sentences to say aloud (ignored files, guessed columns).

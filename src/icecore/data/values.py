@@ -34,7 +34,9 @@ class Values(Protocol):
         ...
 
     def target(self) -> NDArray[Any]:
-        """As targets: float64 where the values are fractional numbers, else their text, as str objects. Shape (n,)."""
+        """As targets, shape (n,): float64 where the values are fractional numbers, else objects: texts, or, of values
+        in Python, whole numbers and truth values as they are.
+        """
         ...
 
 
@@ -57,11 +59,12 @@ class ListValues:
         return np.fromiter((is_missing(value) for value in self._values), bool, len(self))
 
     def target(self) -> NDArray[Any]:
-        """float64 where all are numbers and any is a float, else str objects. Shape (n,)."""
+        """float64 where all are numbers and any is a float; else int, bool or str objects. Shape (n,)."""
         present = [value for value in self._values if not is_missing(value)]
         if any(isinstance(v, float | np.floating) for v in present) and all(_is_number(v) for v in present):
             return np.array([math.nan if is_missing(value) else float(value) for value in self._values])
-        return _objects("" if is_missing(value) else str(value) for value in self._values)
+        kind = _kind_of(present)
+        return _objects("" if is_missing(value) else kind(value) for value in self._values)
 
 
 class ArrowValues:
@@ -109,10 +112,20 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
-def _objects(texts: Iterable[str]) -> NDArray[Any]:
-    """An object array of str in which equal texts are one object."""
-    seen: dict[str, str] = {}
-    shared = [seen.setdefault(text, text) for text in texts]
+def _kind_of(values: Sequence[Any]) -> type[bool | int | str]:
+    """bool or int where all the values are that, else str: labels of mixed kinds are told apart by their text."""
+    if not values:
+        return str
+    if all(isinstance(value, bool | np.bool_) for value in values):
+        return bool
+    whole = all(isinstance(value, int | np.integer) and not isinstance(value, bool) for value in values)
+    return int if whole else str
+
+
+def _objects(values: Iterable[Any]) -> NDArray[Any]:
+    """An object array of values of one kind, in which equal ones are one object."""
+    seen: dict[Any, Any] = {}
+    shared = [seen.setdefault(value, value) for value in values]
     array = np.empty(len(shared), object)
     array[:] = shared
     return array

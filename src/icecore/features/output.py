@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,21 +13,25 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from safetensors.numpy import save_file
 
+from icecore.data import printable
 from icecore.errors import UsageError
 from icecore.features.result import Features
 from icecore.prefix import Column
 
-_TOGETHER = 2048
+_PIECE_BYTES, _PIECE_ROWS = 64 << 20, 2048
+_TAKEN = ("row", "input", "file")  # columns of ours, and a parameter of `np.savez`
 
 
 def write(features: Features, path: Path) -> None:
     """Write features to a file whose ending says the format.
 
     `.parquet` and `.arrow` (also `.feather`) hold a line for each good item: `row` (its position in the data as
-    given), `input`, the targets, and one column a layer. `.npz` and `.safetensors` hold an array for each layer and
-    `row`. `.npy` holds one layer, with the line of every item at its own position and NaN for those set aside.
+    given), `input`, the targets as `target:NAME`, and one column a layer, with its shape beside it where it was not
+    pooled. `.npz` and `.safetensors` hold an array for each layer and `row`. `.npy` holds one layer, with the line of
+    every item at its own position and NaN for those set aside.
 
-    Raises UsageError for other endings, and for `.npy` with several layers.
+    Raises UsageError for other endings, for `.npy` with several layers, for one array of rows that differ in shape,
+    and where the file cannot be written.
     """
     writer = writer_for(path)
     if path.suffix == ".npy" and len(features.columns) > 1:
@@ -34,11 +39,13 @@ def write(features: Features, path: Path) -> None:
             f"{path.name} can hold one layer, and {len(features.columns)} were asked for.",
             do="Name one layer, or write .npz, .parquet, .arrow or .safetensors.",
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{uuid.uuid4().hex[:8]}{path.suffix}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         writer(features, aside)
         aside.replace(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}.", do="Choose another place.") from error
     finally:
         aside.unlink(missing_ok=True)
 
@@ -53,31 +60,57 @@ def writer_for(path: Path) -> Callable[[Features, Path], None]:
 
 
 def names(features: Features) -> dict[Column, str]:
-    """A name for each column: the layer's, with the pooling where one layer was pooled in several ways."""
+    """A name for each column: the layer's, with the pooling where one layer was pooled in several ways.
+
+    A layer whose name means something else in files (`row`, `input`) gets `layer:` before it.
+    """
     layers = [column.layer for column in features.columns]
-    return {c: c.layer if layers.count(c.layer) == 1 else f"{c.layer}:{c.pooling}" for c in features.columns}
+    found = {c: c.layer if layers.count(c.layer) == 1 else f"{c.layer}:{c.pooling}" for c in features.columns}
+    return {column: f"layer:{name}" if name in _TAKEN else name for column, name in found.items()}
+
+
+def _pieces(features: Features) -> Iterator[Features]:
+    """A few items at a time; one piece without any where there are none."""
+    floats = sum(math.prod(features.shape(column)) for column in features.columns)
+    step = max(1, min(_PIECE_ROWS, _PIECE_BYTES // max(1, 4 * floats)))
+    for start in range(0, max(len(features), 1), step):
+        yield features.take(np.arange(start, min(start + step, len(features))))
 
 
 def _positions(features: Features) -> np.ndarray:
-    return np.array([features.dataset.inputs[i].row for i in range(len(features))], dtype=np.int64)
+    return np.fromiter((item.row for item in features.dataset.inputs), np.int64, len(features))
 
 
 def _tables(features: Features) -> Iterator[pa.Table]:
-    for start in range(0, max(len(features), 1), _TOGETHER):
-        part = features.take(np.arange(start, min(start + _TOGETHER, len(features))))
-        items = [part.dataset.inputs[i] for i in range(len(part))]
+    kinds = {name: _kind(values) for name, values in features.dataset.targets.items()}
+    for part in _pieces(features):
         columns: dict[str, Any] = {
-            "row": pa.array([item.row for item in items], pa.int64()),
-            "input": pa.array([item.name for item in items], pa.string()),
+            "row": pa.array(_positions(part)),
+            "input": pa.array([item.name for item in part.dataset.inputs], pa.string()),
         }
-        columns |= {f"target:{name}": pa.array(values.tolist()) for name, values in part.dataset.targets.items()}
-        for column, name in names(features).items():
+        columns |= {f"target:{name}": _targets(part.dataset.targets[name], kind) for name, kind in kinds.items()}
+        for column, name in names(part).items():
             columns |= _arrow(name, part.read(column))
         yield pa.table(columns)
 
 
+def _kind(values: np.ndarray) -> Any:
+    """One Arrow type for a whole column of targets; text where they have no other type in common."""
+    try:
+        kind = pa.array(values.tolist()).type
+    except (pa.ArrowException, ValueError, TypeError, OverflowError):
+        return pa.string()
+    return pa.string() if pa.types.is_null(kind) else kind
+
+
+def _targets(values: np.ndarray, kind: Any) -> pa.Array:
+    if pa.types.is_string(kind):
+        return pa.array([None if value is None else printable(str(value)) for value in values.tolist()], kind)
+    return pa.array(values.tolist(), kind)
+
+
 def _arrow(name: str, values: np.ndarray | list[np.ndarray]) -> dict[str, pa.Array]:
-    if isinstance(values, np.ndarray):
+    if isinstance(values, np.ndarray) and values.shape[1]:
         return {name: pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1])}
     return {
         name: pa.array([value.reshape(-1) for value in values], pa.list_(pa.float32())),
@@ -105,11 +138,12 @@ def _ipc(features: Features, path: Path) -> None:
 
 def _npy(features: Features, path: Path) -> None:
     column = next(iter(features.columns))
-    values = _dense(features.read(column))
-    size = len(features) + len(features.bad)
-    whole = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(size, *values.shape[1:]))
+    size = 1 + max([*_positions(features).tolist(), *(item.row for item in features.bad)], default=-1)
+    shape = features.shape(column)
+    whole = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(size, *shape))
     whole[:] = np.nan
-    whole[_positions(features)] = values
+    for part in _pieces(features) if len(features) else ():
+        whole[_positions(part)] = _dense(part.read(column), shape)
     whole.flush()
 
 
@@ -122,20 +156,21 @@ def _safetensors(features: Features, path: Path) -> None:
 
 
 def _arrays(features: Features) -> dict[str, Any]:
-    layers = {name: _dense(features.read(column)) for column, name in names(features).items()}
+    layers = {name: _dense(features.read(column), features.shape(column)) for column, name in names(features).items()}
     return {**layers, "row": _positions(features)}
 
 
-def _dense(values: np.ndarray | list[np.ndarray]) -> np.ndarray:
+def _dense(values: np.ndarray | list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    """One array (n, *shape). Raises UsageError where rows have other shapes."""
     if isinstance(values, np.ndarray):
         return values
-    shapes = {value.shape for value in values}
-    if len(shapes) > 1:
+    others = {value.shape for value in values} - {shape}
+    if others:
         raise UsageError(
-            f"The items' features have {len(shapes)} different shapes, which one array cannot hold.",
+            f"One item's features have the shape {shape}, another's {others.pop()}, which one array cannot hold.",
             do="Write .parquet or .arrow, or choose a pooling.",
         )
-    return np.stack(values) if values else np.empty((0,), np.float32)
+    return np.stack(values) if values else np.empty((0, *shape), np.float32)
 
 
 _WRITERS: dict[str, Callable[[Features, Path], None]] = {

@@ -7,22 +7,23 @@ the network, so memory does not follow the size of the data set.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Generator, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, TypeAlias
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from icecore.backbones import Extractor, Layer
+from icecore.backbones import Extractor
 from icecore.data import Item, load
 from icecore.errors import BadItemError
-from icecore.prefix import Column, pool
+from icecore.features.forward import Forward, Values, finite
+from icecore.prefix import Column
 
-_BATCHES_AHEAD = 3
+_BATCHES_AHEAD = 3  # prepared for the network
+_BATCHES_WAITING = 4  # for others that may share a batch with them
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,40 +39,45 @@ class Computed:
     """What came of a few jobs: values by column, (n, ...) each, and the reasons of those that came to nothing."""
 
     rows: list[bytes]
-    values: dict[Column, np.ndarray]
+    values: Values
     failed: dict[bytes, str]
+
+
+Prepared: TypeAlias = tuple[bytes, Any, str]
+Batch: TypeAlias = list[tuple[bytes, Any]]
 
 
 def compute(
     backbone: Extractor, jobs: Iterable[Job], columns: Sequence[Column], *, batch_size: int, workers: int
-) -> Iterator[Computed]:
-    """Compute columns for jobs, in batches. A bad item fails alone."""
-    prepared = _prepared(backbone, jobs, ahead=batch_size * _BATCHES_AHEAD, workers=workers)
-    for batch, failed in _batches(backbone, prepared, batch_size):
-        yield _forward(backbone, batch, columns, failed)
+) -> Generator[Computed, None, None]:
+    """Compute columns for jobs, in batches. A bad item fails alone. Close it when leaving early."""
+    forward = Forward(backbone, columns)
+    with closing(_prepared(backbone, jobs, ahead=batch_size * _BATCHES_AHEAD, workers=workers)) as prepared:
+        for batch, failed in _batches(backbone, prepared, batch_size):
+            yield _computed(forward, batch, failed)
 
 
-def _prepared(
-    backbone: Extractor, jobs: Iterable[Job], *, ahead: int, workers: int
-) -> Iterator[tuple[bytes, Any, str]]:
+def _prepared(backbone: Extractor, jobs: Iterable[Job], *, ahead: int, workers: int) -> Generator[Prepared, None, None]:
     """(row, prepared input, reason) in order; the reason is empty where all went well."""
-    waiting: deque[Future[tuple[bytes, Any, str]]] = deque()
+    waiting: deque[Future[Prepared]] = deque()
     source = iter(jobs)
     threads = torch.get_num_threads()
-    with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool_:
-        try:
-            waiting.extend(pool_.submit(_prepare, backbone, job) for job in islice(source, ahead))
-            torch.set_num_threads(threads)
-            while waiting:
-                done = waiting.popleft().result()
-                waiting.extend(pool_.submit(_prepare, backbone, job) for job in islice(source, 1))
-                yield done
-        finally:
-            for future in waiting:
-                future.cancel()
+    try:
+        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            try:
+                waiting.extend(pool.submit(_prepare, backbone, job) for job in islice(source, ahead))
+                while waiting:
+                    done = waiting.popleft().result()
+                    waiting.extend(pool.submit(_prepare, backbone, job) for job in islice(source, 1))
+                    yield done
+            finally:
+                for future in waiting:
+                    future.cancel()
+    finally:
+        torch.set_num_threads(threads)  # each thread has its own number, but the last one set is that of new threads
 
 
-def _prepare(backbone: Extractor, job: Job) -> tuple[bytes, Any, str]:
+def _prepare(backbone: Extractor, job: Job) -> Prepared:
     try:
         row, decoded = load(job.item, backbone.modality)
         if row != job.row:
@@ -81,84 +87,44 @@ def _prepare(backbone: Extractor, job: Job) -> tuple[bytes, Any, str]:
         return job.row, None, str(error)
 
 
-def _batches(
-    backbone: Extractor, prepared: Iterable[tuple[bytes, Any, str]], size: int
-) -> Iterator[tuple[list[tuple[bytes, Any]], dict[bytes, str]]]:
+def _batches(backbone: Extractor, prepared: Iterable[Prepared], size: int) -> Iterator[tuple[Batch, dict[bytes, str]]]:
     """Group what may share a batch; what failed goes along with the next batch."""
-    buckets: dict[Hashable, list[tuple[bytes, Any]]] = defaultdict(list)
+    buckets: dict[Hashable, Batch] = defaultdict(list)
     failed: dict[bytes, str] = {}
     for row, value, reason in prepared:
         if reason:
             failed[row] = reason
-            continue
-        bucket = buckets[backbone.bucket(value)]
-        bucket.append((row, value))
-        if len(bucket) >= size:
-            yield bucket[:], failed
-            bucket.clear()
+        else:
+            buckets[backbone.bucket(value)].append((row, value))
+        for batch in _ready(buckets, size, crowded=len(failed) >= size):
+            yield batch, failed
             failed = {}
-    for bucket in buckets.values():
-        if bucket:
-            yield bucket, failed
-            failed = {}
-    if failed:
-        yield [], failed
+    for batch in [*buckets.values()] or [[]]:
+        yield batch, failed
+        failed = {}
 
 
-def _forward(
-    backbone: Extractor, batch: list[tuple[bytes, Any]], columns: Sequence[Column], failed: dict[bytes, str]
-) -> Computed:
+def _ready(buckets: dict[Hashable, Batch], size: int, *, crowded: bool) -> Iterator[Batch]:
+    """The fullest bucket, once it is full, or once too many items wait in buckets that do not fill."""
+    fullest = max(buckets, key=lambda bucket: len(buckets[bucket]), default=None)
+    waiting = sum(map(len, buckets.values()))
+    if fullest is not None and (len(buckets[fullest]) >= size or waiting >= size * _BATCHES_WAITING):
+        yield buckets.pop(fullest)
+    elif crowded:
+        yield []
+
+
+def _computed(forward: Forward, batch: Batch, failed: dict[bytes, str]) -> Computed:
     rows = [row for row, _ in batch]
     if not rows:
         return Computed([], {}, failed)
-    values = _run(backbone, [value for _, value in batch], columns)
-    finite = np.logical_and.reduce([np.isfinite(v.reshape(len(rows), -1)).all(1) for v in values.values()])
-    for row, ok in zip(rows, finite, strict=True):
-        if not ok:
-            failed[row] = "the network gives values that are not finite for it"
-    if finite.all():
-        return Computed(rows, values, failed)
-    kept = [row for row, ok in zip(rows, finite, strict=True) if ok]
-    return Computed(kept, {column: value[finite] for column, value in values.items()}, failed)
-
-
-def _run(backbone: Extractor, inputs: list[Any], columns: Sequence[Column]) -> dict[Column, np.ndarray]:
-    """Forward and pool; a batch that does not fit in memory is halved."""
     try:
-        return _pooled(backbone, inputs, columns)
-    except (RuntimeError, MemoryError) as error:
-        if len(inputs) == 1 or not _out_of_memory(error):
-            raise
-    half = len(inputs) // 2
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    parts = [_run(backbone, inputs[:half], columns), _run(backbone, inputs[half:], columns)]
-    return {column: np.concatenate([part[column] for part in parts]) for column in columns}
-
-
-def _pooled(backbone: Extractor, inputs: list[Any], columns: Sequence[Column]) -> dict[Column, np.ndarray]:
-    """One pass for all columns. A layer pooled in several ways is reduced to all of them at once."""
-    ways: dict[str, list[str]] = defaultdict(list)
-    for column in columns:
-        ways[column.layer].append(column.pooling)
-    kept: dict[Column, Tensor] = {}
-
-    def reduce(layer: Layer, value: Tensor) -> Tensor:
-        for pooling in ways[layer.name]:
-            pooled = pool(layer, value, pooling)
-            kept[Column(layer.name, pooling)] = pooled.clone() if _shares(pooled, value) else pooled
-        return value.new_empty(0)
-
-    backbone.run(inputs, list(ways), reduce)
-    return {column: kept[column].cpu().numpy() for column in columns}
-
-
-def _shares(a: Tensor, b: Tensor) -> bool:
-    return a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr()
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    text = str(error).lower()
-    return (
-        isinstance(error, torch.OutOfMemoryError | MemoryError) or "out of memory" in text or "can't allocate" in text
-    )
+        values = forward([value for _, value in batch])
+    except BadItemError as error:
+        return Computed([], {}, failed | dict.fromkeys(rows, str(error)))
+    good = finite(values, len(rows))
+    if good.all():
+        return Computed(rows, values, failed)
+    kept = [row for row, ok in zip(rows, good, strict=True) if ok]
+    failed |= dict.fromkeys(set(rows) - set(kept), "the network gives values that are not finite for it")
+    return Computed(kept, {column: value[good] for column, value in values.items()}, failed)

@@ -7,8 +7,6 @@ import time
 from types import TracebackType
 from typing import Any, Protocol, Self, TextIO
 
-_LINE_EVERY = 5.0  # seconds between plain lines
-
 
 class Progress(Protocol):
     """Told about long work. Use as a context manager around one task at a time."""
@@ -40,15 +38,20 @@ class Silent:
 
 
 class Terminal:
-    """Progress on a stream: a live bar where it is a terminal, plain lines otherwise."""
+    """Progress on a stream: a live bar where it is a terminal, plain lines otherwise.
 
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream
+    Args:
+        stream: standard error by default.
+        every: seconds between plain lines.
+    """
+
+    def __init__(self, stream: TextIO | None = None, *, every: float = 5.0) -> None:
+        self._stream, self._every = stream, every
 
     def task(self, label: str, total: int) -> Task:
         """A bar or plain lines, decided by the stream."""
         stream = self._stream or sys.stderr
-        return _Bar(stream, label, total) if stream.isatty() else _Lines(stream, label, total)
+        return _Bar(stream, label, total) if stream.isatty() else _Lines(stream, label, total, self._every)
 
 
 class _SilentTask:
@@ -65,8 +68,9 @@ class _SilentTask:
 class _Lines:
     """`label: 320 of 2,527 (41/s, 54 s left)`, at most every few seconds and only if the work takes that long."""
 
-    def __init__(self, stream: TextIO, label: str, total: int) -> None:
-        self._stream, self._label, self._total, self._done = stream, label, total, 0
+    def __init__(self, stream: TextIO, label: str, total: int, every: float) -> None:
+        self._stream, self._label, self._total, self._every = stream, label, total, every
+        self._done = 0
 
     def __enter__(self) -> Self:
         self._began = self._said = time.monotonic()
@@ -80,11 +84,11 @@ class _Lines:
     def advance(self, items: int) -> None:
         self._done += items
         now = time.monotonic()
-        if now - self._said >= _LINE_EVERY:
+        if now - self._said >= self._every:
             self._said = now
-            rate = self._done / (now - self._began)
-            left = (self._total - self._done) / rate
-            self._say(f"{self._label}: {self._done:,} of {self._total:,} ({rate:.0f}/s, {left:.0f} s left)")
+            rate = self._done / max(now - self._began, 1e-9)
+            left = f", {(self._total - self._done) / rate:.0f} s left" if rate else ""
+            self._say(f"{self._label}: {self._done:,} of {self._total:,} ({rate:.0f}/s{left})")
 
     def _say(self, line: str) -> None:
         self._stream.write(line + "\n")

@@ -15,7 +15,13 @@ from icecore.store import Table
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What an extraction cost. `computed` rows went through the network now, `reused` ones came from the store."""
+    """What an extraction cost.
+
+    Attributes:
+        computed: distinct inputs that went through the network now.
+        reused: the other items: their rows came from the store, or from an equal item.
+        seconds: all in all.
+    """
 
     computed: int
     reused: int
@@ -63,8 +69,9 @@ class Features:
         return self.read(layer)
 
     def take(self, index: np.ndarray) -> Features:
-        """The items at these positions, in this order; nothing is read yet."""
-        return replace(self, dataset=self.dataset.take(index), rows=[self.rows[i] for i in index])
+        """The items at these positions, in this order, or where a mask is True; nothing is read yet."""
+        at = np.flatnonzero(index) if np.asarray(index).dtype == bool else np.asarray(index, np.int64)
+        return replace(self, dataset=self.dataset.take(at), rows=[self.rows[i] for i in at.tolist()])
 
     def matrix(self, layer: str | Column | None = None) -> np.ndarray:
         """Values of a layer as float32 (n, d); rows that were not pooled are flattened. Raises LayerError."""

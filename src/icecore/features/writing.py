@@ -4,31 +4,41 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
 from icecore.backbones import Extractor
 from icecore.features.pipeline import Computed
-from icecore.prefix import Column, column_key
+from icecore.prefix import Column
 from icecore.store import Table
 
 _PART_BYTES = 32 << 20
-_PART_SECONDS = 5.0  # what a killed run may lose
+_LEAST_SECONDS, _SHARE, _MOST_SECONDS = 0.5, 0.1, 10.0
 _LIBRARIES = ("torch", "timm", "torchvision", "transformers", "pillow")
 
 
 class Writer:
-    """Collects computed rows and commits them every few seconds or megabytes, and when left for whatever reason."""
+    """Collects computed rows and commits them, and when left for whatever reason.
 
-    def __init__(self, table: Table, backbone: Extractor, columns: list[Column]) -> None:
+    A part is committed every 32 MB, and every tenth of the time spent so far, between half a second and ten: what a
+    killed run may lose.
+
+    Args:
+        table: where to.
+        backbone: what computes them.
+        columns: what is written, with the keys in the table.
+    """
+
+    def __init__(self, table: Table, backbone: Extractor, columns: Mapping[Column, str]) -> None:
         self._table, self._columns = table, columns
-        self._keys = {column: column_key(backbone, column) for column in columns}
-        self._about = {self._keys[c]: {"id": backbone.id, "layer": c.layer, "pooling": c.pooling} for c in columns}
+        self._about = {key: {"id": backbone.id, "layer": c.layer, "pooling": c.pooling} for c, key in columns.items()}
+        self._written_by = written_by(backbone)
         self._pending: list[Computed] = []
-        self._committed = time.monotonic()
+        self._began = self._committed = time.monotonic()
 
     def __enter__(self) -> Self:
         return self
@@ -42,7 +52,7 @@ class Writer:
         """Take rows; commit if enough have come together."""
         if computed.rows:
             self._pending.append(computed)
-        if self._bytes() >= _PART_BYTES or time.monotonic() - self._committed >= _PART_SECONDS:
+        if self._bytes() >= _PART_BYTES or self._due():
             self.commit()
 
     def commit(self) -> None:
@@ -51,11 +61,15 @@ class Writer:
         self._committed = time.monotonic()
         if pending:
             rows = [row for computed in pending for row in computed.rows]
-            values = {self._keys[c]: _joined([computed.values[c] for computed in pending]) for c in self._columns}
-            self._table.append(rows, values, about=self._about, written_by=written_by())
+            values = {key: _joined([computed.values[c] for computed in pending]) for c, key in self._columns.items()}
+            self._table.append(rows, values, about=self._about, written_by=self._written_by)
 
     def _bytes(self) -> int:
         return sum(value.nbytes for computed in self._pending for value in computed.values.values())
+
+    def _due(self) -> bool:
+        now = time.monotonic()
+        return now - self._committed >= min(max(_LEAST_SECONDS, _SHARE * (now - self._began)), _MOST_SECONDS)
 
 
 def _joined(values: list[np.ndarray]) -> np.ndarray | list[np.ndarray]:
@@ -65,13 +79,18 @@ def _joined(values: list[np.ndarray]) -> np.ndarray | list[np.ndarray]:
     return [row for value in values for row in value]
 
 
-def written_by() -> Mapping[str, str]:
-    """The engine and the library versions that computed a part; recorded in it, not in its key."""
-    return {"engine": "eager"} | {name: _version(name) for name in _LIBRARIES if _version(name)}
+def written_by(backbone: Extractor) -> dict[str, str]:
+    """The engine, its device and the versions that compute a part; recorded in it, not in its key."""
+    device = str(getattr(backbone, "device", "")).partition(":")[0]
+    return {"engine": "eager"} | ({"device": device} if device else {}) | _versions()
 
 
-def _version(name: str) -> Any:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return ""
+@cache
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from icecore.selection.candidates import AUTO_HEADS, Candidate, Layer, features_of, layer_name
 from icecore.selection.choosing import Choice, choose
-from icecore.selection.procedure import HeldOut, Nested, fit_candidate, held_out, nested
+from icecore.selection.fitting import fit_candidate
+from icecore.selection.nesting import Nested, nested
 from icecore.selection.scoring import ScoredCandidate
+from icecore.selection.splitting import HeldOut, held_out
 
 __all__ = [
     "AUTO_HEADS",

@@ -1,0 +1,61 @@
+"""What a fitted model writes into its manifest: targets with their figures, and the data that it learned from."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from icecore import artifact, keys
+from icecore.api.fitting import FittedTarget, layers_read
+from icecore.artifact import DataRef, Figure, Figures, Manifest, TargetRef
+from icecore.backbones import INPUT, Extractor
+from icecore.data import printable
+from icecore.features import Features
+
+_PACKAGES = ("icecore", "torch", "numpy", "scikit-learn", "pillow")
+
+
+def manifest(backbone: Extractor, features: Features, fitted: Sequence[FittedTarget]) -> Manifest:
+    """The manifest of a model that was just fitted."""
+    used = layers_read([one.candidate for one in fitted])
+    columns = [column for column in features.columns if column.layer in used and column.layer != INPUT]
+    return Manifest(
+        icecore=version("icecore"),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        modality=backbone.modality,
+        backbone=artifact.describe(backbone, columns),
+        targets=tuple(_target(one, [column.layer for column in columns]) for one in fitted),
+        data=_data(features),
+        versions={"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
+    )
+
+
+def _target(fitted: FittedTarget, layers: Sequence[str]) -> TargetRef:
+    report = fitted.report
+    return TargetRef(
+        name=fitted.labels.name,
+        task="classification",
+        classes=fitted.labels.classes,
+        columns=tuple(layers.index(name) for name in layers_read([fitted.candidate])),
+        head={},
+        chosen={"head": report.head, "because": report.chosen_because, "by_layer": report.by_layer},
+        stores_training_rows=fitted.head.stores_training_rows,
+        metrics=_figures(report.metrics),
+        baselines={name: _figures(found) for name, found in report.baselines.items()},
+        evaluation=report.evaluation,
+    )
+
+
+def _figures(found: Mapping[str, Any]) -> Figures:
+    return {n: None if e is None else Figure(value=e.value, low=e.low, high=e.high) for n, e in found.items()}
+
+
+def _data(features: Features) -> DataRef:
+    labels = {name: [str(value) for value in values] for name, values in features.dataset.targets.items()}
+    fingerprint = keys.key("data", {"rows": [row.hex() for row in features.rows], "labels": labels})
+    name = Path(features.dataset.source).name or features.dataset.source
+    return DataRef(name=printable(name), items=len(features), bad_items=len(features.bad), fingerprint=fingerprint)

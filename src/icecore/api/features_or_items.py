@@ -1,0 +1,40 @@
+"""What came to an estimator: features already made, or inputs that features are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+def holds_items(X: Any) -> bool:
+    """Whether X holds inputs (paths, images, a table with a path column) rather than a 2-D table of numbers.
+
+    Example:
+        >>> holds_items(["a.jpg", "b.jpg"]), holds_items([[0.5, 1.5], [2.5, 3.5]])
+        (True, False)
+    """
+    if isinstance(X, str) or hasattr(X, "__fspath__"):
+        return True
+    if isinstance(X, np.ndarray):
+        return X.ndim >= 3 or (_one_column(X) and _is_item(X.ravel()[:1]))
+    if hasattr(X, "columns"):  # a data frame, of whichever library
+        return np.asarray(X[:1]).dtype.kind not in "biuf"
+    if hasattr(X, "to_list"):  # a series
+        return _is_item(X[:1].to_list())
+    return isinstance(X, Sequence) and _is_item(X[:1])
+
+
+def _one_column(X: np.ndarray) -> bool:
+    return X.dtype.kind in "OUS" and (X.ndim == 1 or (X.ndim == 2 and X.shape[1] == 1))
+
+
+def _is_item(first: Sequence[Any] | np.ndarray) -> bool:
+    return len(first) > 0 and (
+        isinstance(first[0], str | bytes) or hasattr(first[0], "__fspath__") or _is_image(first[0])
+    )
+
+
+def _is_image(value: Any) -> bool:
+    return hasattr(value, "convert") or (hasattr(value, "__array__") and np.ndim(value) >= 2)

@@ -1,0 +1,105 @@
+"""Read an artifact back, and refuse what is damaged, newer, or made for another network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.numpy import load as unpacked
+
+from icecore import heads, keys
+from icecore.artifact.predictor import Predictor
+from icecore.artifact.reference import check, resolve
+from icecore.artifact.schema import HEADS, MANIFEST, SCHEMA, Manifest
+from icecore.backbones import Extractor, Licence, licence
+from icecore.errors import ArtifactError
+from icecore.heads import Head
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest of a saved model. Raises ArtifactError."""
+    file = path / MANIFEST
+    if not file.is_file():
+        raise ArtifactError(f"{path} is no icecore model: it holds no {MANIFEST}.", do="Make one with `icecore fit`.")
+    content = file.read_bytes()
+    try:
+        return Manifest.model_validate_json(content)
+    except ValidationError as error:
+        schema = _schema(content)
+        if isinstance(schema, int) and schema > SCHEMA:
+            raise ArtifactError(
+                f"{path} was made by a newer icecore: its manifest has schema {schema}.",
+                expected=f"This version reads schema {SCHEMA}.",
+                do="Update icecore.",
+            ) from error
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise ArtifactError(
+            f"{file} is damaged ({where}: {first['msg']}).", do="Copy the model again, or fit again."
+        ) from error
+
+
+def _schema(content: bytes) -> Any:
+    try:
+        return json.loads(content)["schema_version"]
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def load(
+    path: Path,
+    *,
+    backbone: Extractor | str | None = None,
+    device: str | None = None,
+    trust_remote_code: bool = False,
+    require_licence: str | None = None,
+) -> Predictor:
+    """Load a saved model and check that the backbone it finds is the one that it was trained on.
+
+    Args:
+        path: the artifact's folder.
+        backbone: the same network elsewhere: an id, or one that is already loaded.
+        device: where it runs.
+        trust_remote_code: see `icecore.backbones.load`.
+        require_licence: see `icecore.backbones.load`.
+
+    Raises ArtifactError, HeadError, FingerprintError, LicenceError.
+    """
+    manifest = read_manifest(path)
+    reference = manifest.backbone
+    licence.require(Licence(reference.licence), require_licence, reference.id)
+    fitted = _heads(path, manifest)
+    if backbone is None or isinstance(backbone, str):
+        backbone = resolve(reference, path, override=backbone, device=device, trust_remote_code=trust_remote_code)
+    else:
+        check(reference, backbone, path)
+    return Predictor(manifest, backbone, fitted)
+
+
+def _heads(path: Path, manifest: Manifest) -> dict[str, Head]:
+    arrays = _arrays(path / HEADS, manifest.heads)
+    return {
+        target.name: heads.restore(target.head, _of(arrays, f"{number}."))
+        for number, target in enumerate(manifest.targets)
+    }
+
+
+def _arrays(file: Path, expected: str) -> dict[str, np.ndarray]:
+    """The heads' arrays. A file that is not, bit for bit, the one that was saved would predict something else."""
+    try:
+        content = file.read_bytes()
+        if keys.row_of_bytes(content).hex() == expected:
+            return unpacked(content)
+        reason = "it is not the file that was saved with the manifest"
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+    raise ArtifactError(f"{file} cannot be used: {reason}.", do="Copy the model again, or fit again.")
+
+
+def _of(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}

@@ -1,0 +1,113 @@
+"""Choice, fit and score on a split that was given, each on its own part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from icecore.errors import DataError
+from icecore.evaluation.metrics import metrics
+from icecore.selection.candidates import features_of, take
+from icecore.selection.choosing import Choice, choose
+from icecore.selection.fitting import fit_candidate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from icecore.evaluation.crossval import Progress
+    from icecore.evaluation.estimate import Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """A choice made without the test rows, and the predictions for them.
+
+    Attributes:
+        choice: from training and validation rows.
+        fit_rows: rows to fit the final model on: training and validation, without items that are tested as well.
+        test_rows: rows that are scored.
+        proba: (test rows, n_classes).
+        y: their class codes.
+        groups: their groups.
+    """
+
+    choice: Choice
+    fit_rows: np.ndarray
+    test_rows: np.ndarray
+    proba: np.ndarray
+    y: np.ndarray
+    groups: np.ndarray
+
+    def metrics(self, *, seed: int = 0) -> dict[str, Estimate | None]:
+        """Figures on the test rows."""
+        return metrics(self.y, self.proba, self.proba.shape[1], groups=self.groups, seed=seed)
+
+
+def held_out(
+    features: Mapping[str, np.ndarray],
+    y: np.ndarray,
+    n_classes: int,
+    splits: np.ndarray,
+    groups: np.ndarray | None = None,
+    *,
+    heads: Sequence[Any] = ("auto",),
+    class_weight: Literal["balanced"] | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> HeldOut:
+    """Choose and fit on some rows, score on others, as given.
+
+    With `train`, `val` and `test` rows: chosen on `val`, fitted on `train` and `val`, scored on `test`. Without `val`:
+    chosen by folds of `train`. Without `test`: chosen by folds of `train`, scored on `val`. Items of the scored rows
+    that are also among the others are not trained on.
+
+    Args:
+        features: layer -> (n, d) array, in the order in which the layers run.
+        y: class codes, shape (n,).
+        n_classes: number of classes.
+        splits: shape (n,), "train", "val" or "test" a row.
+        groups: shape (n,), equal for equal items.
+        heads: specs, or `auto`.
+        class_weight: as the heads take it.
+        seed: of folds and heads.
+        progress: called with (done, total, label).
+
+    Raises:
+        DataError: where there is nothing to train on, or nothing to score.
+    """
+    y, splits = np.asarray(y), np.asarray(splits)
+    groups = np.arange(len(y)) if groups is None else np.asarray(groups)
+    test = _test_rows(splits)
+    known = np.flatnonzero(np.isin(splits, ["train", "val"]) & ~np.isin(groups, groups[test]))
+    plan = _validation(splits[known], groups[known])
+    _require_rows(known, test)
+    part = take(features, known)
+    choice = choose(
+        part, y[known], n_classes, groups[known],
+        heads=heads, class_weight=class_weight, seed=seed, folds=plan, progress=progress,
+    )  # fmt: skip
+    fitted = fit_candidate(choice.candidate, part, y[known], n_classes, class_weight=class_weight, seed=seed)
+    proba = fitted.predict_proba(features_of(take(features, test), choice.candidate.layer))
+    return HeldOut(choice, known, test, proba, y[test], groups[test])
+
+
+def _test_rows(splits: np.ndarray) -> np.ndarray:
+    return np.flatnonzero(splits == ("test" if (splits == "test").any() else "val"))
+
+
+def _validation(splits: np.ndarray, groups: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]] | None:
+    """One fold from the given validation rows, equal items left out of its training part; None where there are none."""
+    val = np.flatnonzero(splits == "val")
+    train = np.flatnonzero((splits == "train") & ~np.isin(groups, groups[val]))
+    return [(train, val)] if len(val) and len(train) else None
+
+
+def _require_rows(known: np.ndarray, test: np.ndarray) -> None:
+    if len(known) == 0 or len(test) == 0:
+        raise DataError(
+            f"The given split leaves {len(known)} rows to train on and {len(test)} to score.",
+            expected="Expected rows marked train, and rows marked test or val, that are not the same items.",
+            do="Mark some rows of the other kind, or leave the split out: then folds are used.",
+        )
