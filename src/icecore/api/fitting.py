@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from icecore.api.labels import Labels
 from icecore.api.reports import Metrics, TargetReport
@@ -60,7 +61,15 @@ class FittedTarget:
 
 
 def fit_target(labels: Labels, rows: Rows, settings: Settings, progress: Progress) -> FittedTarget:
-    """Choose layer, head and penalty, fit, and score on rows that took no part in either."""
+    """Choose layer, head and penalty, fit, and score on rows that took no part in either.
+
+    The many small decompositions of this run on one thread each: more gain little, and waste a busy machine by waiting.
+    """
+    with threadpool_limits(1, user_api="blas"):
+        return _fit_target(labels, rows, settings, progress)
+
+
+def _fit_target(labels: Labels, rows: Rows, settings: Settings, progress: Progress) -> FittedTarget:
     result = _evaluated(labels, rows, settings, progress, f"choosing a model for {labels.name}")
     candidate = result.choice.candidate
     head = fit_candidate(
@@ -113,10 +122,16 @@ def _baselines(
         floor = majority_baseline(codes[tested], codes[tested], k, groups=rows.groups[tested])
     if rows.raw is None:
         return {MAJORITY: floor}
-    same = replace(settings, head=result.choice.candidate.head, repeats=1)
+    same = replace(settings, head=_of_any_width(result.choice.candidate.head), repeats=1)
     on_raw = replace(rows, features={"input": rows.raw}, raw=None)
     compared = _evaluated(labels, on_raw, same, progress, f"raw-input baseline for {labels.name}")
     return {RAW: compared.metrics(seed=settings.seed), MAJORITY: floor}
+
+
+def _of_any_width(head: Any) -> Any:
+    """The head; for layers of the user's own, which fit the width that they were made for, `logistic`."""
+    named = isinstance(head, str) and not head.startswith("torch:")
+    return head if named or hasattr(head, "get_params") else "logistic"
 
 
 def _repeats(settings: Settings, labels: Labels) -> int:

@@ -28,7 +28,7 @@ class TargetReport:
         chosen_because: how layer, head and penalty were chosen, in words.
         by_layer: cross-validated accuracy of the best head on each layer that was compared, on the training rows.
         metrics: of the model on rows that took no part in training or choosing.
-        baselines: the same of the majority class and of the same head on raw inputs.
+        baselines: the same of the majority class, and of the same head on raw inputs (`logistic` for torch layers).
         evaluation: on which rows, in words.
     """
 

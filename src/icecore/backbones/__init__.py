@@ -18,8 +18,8 @@ from icecore.backbones.base import (
     Provider,
     Reduce,
 )
-from icecore.backbones.load import load, wrap
 from icecore.backbones.layers import no_such_layer
+from icecore.backbones.load import load, wrap
 from icecore.backbones.network import TorchBackbone
 from icecore.backbones.reference import Reference, parse
 from icecore.backbones.saved import image_preprocessing, load_saved, save

@@ -13,7 +13,8 @@ from collections.abc import Collection
 
 from torch import nn
 
-_NUMBER = re.compile(r"\d+[a-z]?$|\d+(?=-)|(?<=-)\d+$")
+_NUMBERED = re.compile(r"\d+[a-z]?$")
+_NUMBERS = re.compile(r"\d+[a-z]?(?![a-z])")
 
 
 def blocks_of(module: nn.Module, takeable: Collection[str]) -> list[str]:
@@ -28,8 +29,8 @@ def _chains(module: nn.Module) -> list[list[str]]:
     groups: dict[str, list[str]] = defaultdict(list)
     for name, part in module.named_modules():
         parent, _, own = name.rpartition(".")
-        if _NUMBER.search(own) and _compound(part):
-            groups[f"{parent}.{_NUMBER.sub('#', own)}"].append(name)
+        if _NUMBERED.search(own) and _compound(part):
+            groups[f"{parent}.{_NUMBERS.sub('#', own)}"].append(name)
     chains = [names for names in groups.values() if len(names) > 1 or names[0].rpartition(".")[2].isdigit()]
     outermost = sorted(chains, key=lambda names: names[0].count("."))
     kept: list[list[str]] = []
@@ -48,7 +49,8 @@ def _stage_members(name: str, stage: nn.Module) -> list[str]:
 
     A block has at least two layers with weights; a convolution with its norm is none.
     """
-    candidates = [("", stage)] if isinstance(stage, nn.Sequential) else list(stage.named_children())
+    plain = isinstance(stage, nn.Sequential | nn.ModuleList)
+    candidates = [("", stage)] if plain else list(stage.named_children())
     if sum(_compound(part) for _, part in candidates) > 2:  # parallel branches, no stage with a down-sampler
         return [name]
     for path, part in candidates:

@@ -1,4 +1,4 @@
-"""The code that a network runs, as far as it is not a library's: its classes, and the functions that they call by name."""
+"""The code that a network runs, as far as it is not a library's: its classes, and what they call by name."""
 
 from __future__ import annotations
 

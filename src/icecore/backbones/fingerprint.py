@@ -38,7 +38,9 @@ def module_digests(module: nn.Module) -> dict[str, bytes]:
     digests = {}
     for name, part in module.named_modules():
         own = [*part.named_parameters(recurse=False), *part.named_buffers(recurse=False)]
-        chunks = [piece for key, value in sorted(own) if key != "num_batches_tracked" for piece in tensor_chunks(key, value)]
+        chunks = [
+            piece for key, value in sorted(own) if key != "num_batches_tracked" for piece in tensor_chunks(key, value)
+        ]
         if chunks:
             digests[name] = keys.digest("module", chunks)
     return digests
@@ -69,7 +71,7 @@ def _started(way: Trace, whole: Trace, name: str) -> int:
 
 def _version(value: Tensor) -> tuple[int, ...]:
     """Changes with every change in place that torch counts, and with the memory."""
-    return id(value), value.data_ptr(), 0 if value.is_inference() else value._version
+    return id(value), value.data_ptr(), 0 if value.is_inference() else value._version  # noqa: SLF001 - documented by torch
 
 
 def tensor_chunks(name: str, value: Tensor) -> list[bytes | memoryview]:

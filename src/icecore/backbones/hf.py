@@ -185,7 +185,26 @@ def _network(
     loader = cls or transformers.AutoModel
     arguments = {**where, "config": config, "dtype": torch.float32, "output_loading_info": True}
     module, info = seeded(0, lambda: _attempt(reference, lambda: loader.from_pretrained(**arguments)))
-    return _image_only(reference, module), sorted(info["missing_keys"])
+    missing = sorted(info["missing_keys"])
+    if missing and all("pooler." in name for name in missing):  # a random pooler is worse than none
+        arguments["add_pooling_layer"] = False
+        module, info = _attempt(reference, lambda: loader.from_pretrained(**arguments))
+        missing = sorted(info["missing_keys"])
+    _require_body(reference, module, missing)
+    return _image_only(reference, module), missing
+
+
+def _require_body(reference: Reference, module: Any, missing: list[str]) -> None:
+    """A head may be missing, which is said; a body half random is worse than an error."""
+    own = module.base_model_prefix + "."
+    has_head = _base(module) is not module
+    body = [name for name in missing if name.startswith(own) or not has_head]
+    if body:
+        raise WeightsError(
+            f"The weights of {reference} lack {len(body)} tensors of the network ({', '.join(body[:3])}, ...).",
+            expected=f"All of {type(module).__name__}'s, as config.json describes it.",
+            do="Check that config.json and model.safetensors belong together.",
+        )
 
 
 def _image_only(reference: Reference, module: Any) -> nn.Module:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from torch import nn
@@ -12,6 +13,7 @@ from icecore.backbones.base import Extractor, Preprocessing
 from icecore.backbones.device import resolve
 from icecore.backbones.reference import parse
 from icecore.backbones.torch import unknown_preprocessing, wrapped
+from icecore.errors import BackboneError
 
 
 def load(
@@ -49,10 +51,30 @@ def load(
 def wrap(
     module: nn.Module, *, preprocess: Preprocessing | None, name: str = "wrapped", device: str | None = "cpu"
 ) -> Extractor:
-    """A network already in memory as a backbone. `preprocess` says how inputs are prepared; it cannot be guessed."""
+    """A frozen copy of a network already in memory, as a backbone. The network itself stays as it is.
+
+    Args:
+        module: from a batch of inputs to anything that holds a tensor.
+        preprocess: how inputs are prepared; it cannot be guessed.
+        name: what it is called in tables.
+        device: where the copy runs.
+
+    Raises PreprocessingError, and BackboneError where the module cannot be copied.
+    """
     if preprocess is None:
         raise unknown_preprocessing(name)
-    return _placed(wrapped(module, preprocess, name), device)
+    return _placed(wrapped(_copied(module, name), preprocess, name), device)
+
+
+def _copied(module: nn.Module, name: str) -> nn.Module:
+    """Training may go on with the original: its mode, gradients and weights are its own."""
+    try:
+        return copy.deepcopy(module)
+    except (RuntimeError, TypeError) as error:
+        raise BackboneError(
+            f"{name} cannot be copied: {error}.",
+            do="Detach the tensors that it keeps as attributes, or load it as torch:module:factory?weights=FILE.",
+        ) from error
 
 
 def _placed(backbone: Any, device: str | None) -> Extractor:

@@ -173,5 +173,7 @@ def absolute(id: str) -> str:  # noqa: A002 - the public word for it
 
 
 def _absolute(text: str) -> str:
+    """The absolute path of a file or model folder; anything else, a name that some folder shares too, as it is."""
     path = local(text)
-    return str(path.resolve()) if path else text
+    found = path is not None and (path.is_file() or (path / "config.json").is_file())
+    return str(path.resolve()) if path and found else text

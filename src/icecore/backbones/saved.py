@@ -50,14 +50,12 @@ def with_weights(reference: Reference, folder: Path) -> Reference:
 
 
 def _reference(id: str) -> Reference:  # noqa: A002 - the public word for it
-    provider, colon, rest = id.partition(":")
-    if not colon:
+    if ":" not in id:
         raise BackboneError(
             f"The network {id!r} was given in memory, so it cannot be built again from a name.",
             do="Put the function that builds it into a module and use torch:module:function?weights=FILE.",
         )
-    path = Path(rest.partition("@")[0])
-    return Reference(provider, rest) if path.is_absolute() and not path.exists() else parse(id)
+    return parse(id)
 
 
 def _provider(reference: Reference) -> Any:

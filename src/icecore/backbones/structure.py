@@ -24,10 +24,10 @@ from icecore.backbones.fingerprint import tensor_chunks
 
 _NO_STRUCTURE = {
     *("training", "_parameters", "_buffers", "_modules", "_non_persistent_buffers_set", "_is_full_backward_hook"),
-    *("_backward_hooks", "_backward_pre_hooks", "_state_dict_hooks", "_state_dict_pre_hooks", "_load_state_dict_pre_hooks"),
-    *("_load_state_dict_post_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called"),
-    *("_forward_pre_hooks_with_kwargs", "call_super_init", "dump_patches", "_version"),
-}  # fmt: skip
+    *("_backward_hooks", "_backward_pre_hooks", "_state_dict_hooks", "_state_dict_pre_hooks"),
+    *("_load_state_dict_pre_hooks", "_load_state_dict_post_hooks", "_forward_hooks_with_kwargs"),
+    *("_forward_hooks_always_called", "_forward_pre_hooks_with_kwargs", "call_super_init", "dump_patches", "_version"),
+}
 _HOOKS = {"_forward_hooks", "_forward_pre_hooks"}  # by numbers that only count registrations
 
 
@@ -53,7 +53,7 @@ class _Reader:
 
     def _plain(self, value: Any) -> Any:
         """JSON form of a value that has one; the name of its class for anything else."""
-        if value is None or isinstance(value, bool | int | str) and not isinstance(value, enum.Enum):
+        if value is None or (isinstance(value, bool | int | str) and not isinstance(value, enum.Enum)):
             return value
         if isinstance(value, float):
             return value if math.isfinite(value) else repr(value)

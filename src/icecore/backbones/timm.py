@@ -27,7 +27,9 @@ from icecore.backbones.torch import parse_option
 from icecore.errors import WeightsError
 
 PROVIDER = "timm.v1"
-_ARCHITECTURE = "architecture.json"
+_CONFIG = "config.json"
+_OF_THE_SOURCE = ("url", "file", "hf_hub_id", "hf_hub_filename", "source", "state_dict", "custom_load")
+_SHAPING = ("num_classes", "global_pool", "input_size", "fixed_input_size")  # of a tag, and used to build the network
 _TRANSFORM_FIELDS = ("input_size", "interpolation", "mean", "std", "crop_pct", "crop_mode")
 
 
@@ -57,7 +59,7 @@ class TimmProvider:
             module,
             id=str(reference),
             provider=PROVIDER,
-            architecture={"name": config.get("architecture", reference.name), "options": arguments},
+            architecture=_architecture(config, reference, arguments),
             preprocessing=preprocess or TimmPreprocessing(timm, timm.data.resolve_model_data_config(module)),
             licence=_licence(config, reference),
             source=_source(config, reference, file),
@@ -65,18 +67,21 @@ class TimmProvider:
         )
 
     def save(self, backbone: TorchBackbone, folder: Path) -> None:
-        """Write the weights and the name of the architecture."""
+        """Write a timm folder."""
         saved.save_weights(backbone, folder)
-        options = {name: json.dumps(value) for name, value in backbone.architecture["options"].items()}
-        named = {"name": backbone.architecture["name"], "options": options}
-        (folder / _ARCHITECTURE).write_text(json.dumps(named), "utf-8")
+        own: Any = backbone.module.pretrained_cfg
+        described = {
+            "architecture": backbone.architecture["name"],
+            "pretrained_cfg": {name: value for name, value in own.items() if name not in _OF_THE_SOURCE},
+            "model_args": backbone.architecture["options"],
+        }
+        (folder / _CONFIG).write_text(json.dumps(described, indent=2), "utf-8")
 
     def load_saved(self, reference: Reference, folder: Path, preprocessing: Mapping[str, Any]) -> TorchBackbone:
-        """Build from the folder's weights. A local timm folder is replaced by the architecture that it named."""
+        """Build from the folder, whatever name or folder the network came from."""
         own = saved.image_preprocessing(preprocessing) or _transform(preprocessing)
-        named = json.loads((folder / _ARCHITECTURE).read_text("utf-8"))
-        reference = replace(reference, name=named["name"], options=named["options"])
-        return self.load(saved.with_weights(reference, folder), preprocess=own, trust_remote_code=False)
+        named = saved.with_weights(replace(reference, name=str(folder), options={}), folder)
+        return self.load(named, preprocess=own, trust_remote_code=False)
 
     def names(self) -> list[str]:
         """Every architecture of the installed timm."""
@@ -140,6 +145,15 @@ def _create(timm: Any, reference: Reference, arguments: dict[str, Any], *, pretr
             f"or give a local file: timm:{reference.name}?weights=FILE",
         ) from error
     return module
+
+
+def _architecture(config: Mapping[str, Any], reference: Reference, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Name, what the tag or folder says about the build, and the user's options, which win."""
+    file = reference.path / _CONFIG if reference.path else None
+    kept = json.loads(file.read_text("utf-8")).get("model_args", {}) if file and file.is_file() else {}
+    shaping = {name: config[name] for name in _SHAPING if config.get(name) is not None}
+    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in shaping.items()}
+    return {"name": config.get("architecture", reference.name), "tag": plain, "options": kept | arguments}
 
 
 def _looked_for(reference: Reference) -> str:

@@ -20,11 +20,11 @@ from torch import nn
 from icecore import keys
 from icecore.backbones import saved, weights
 from icecore.backbones.base import Entry, Licence, Preprocessing
-from icecore.backbones.structure import structure
 from icecore.backbones.network import TorchBackbone
 from icecore.backbones.reference import Reference
 from icecore.backbones.seeding import seeded
 from icecore.backbones.sidecar import preprocessing_beside
+from icecore.backbones.structure import structure
 from icecore.errors import PreprocessingError, UnknownBackboneError, WeightsError
 
 PROVIDER = "torch.v1"
@@ -79,12 +79,22 @@ provider = TorchProvider()
 
 
 def wrapped(module: nn.Module, preprocess: Preprocessing, name: str, source: str = "in memory") -> TorchBackbone:
-    """A module of unknown origin as a backbone; its structure is read from itself."""
+    """A module of unknown origin as a backbone; its structure is read from itself.
+
+    A compiled or data-parallel module is taken out of its wrapper, inside which nothing can be listened to.
+    """
+    while isinstance(inner := getattr(module, "_orig_mod", None) or _replicated(module), nn.Module):
+        module = inner
     architecture = structure(module)
     return TorchBackbone(
         module, id=name, provider=PROVIDER, architecture=architecture, preprocessing=preprocess,
         licence=Licence(), source=source,
     )  # fmt: skip
+
+
+def _replicated(module: nn.Module) -> Any:
+    parallel = isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel)
+    return module.module if parallel else None
 
 
 def unknown_preprocessing(name: str) -> PreprocessingError:
@@ -122,9 +132,10 @@ def _module_of_path(where: str) -> Any:
         ensure_torchvision_imports()
     try:
         return importlib.import_module(where)
-    except ImportError as error:
+    except Exception as error:
         raise UnknownBackboneError(
-            f"The module {where!r} cannot be imported: {error}.", do="Check the name, and run from its directory."
+            f"The module {where!r} cannot be imported: {type(error).__name__}: {error}.",
+            do="Check the name, and run from its directory.",
         ) from error
 
 
@@ -137,7 +148,13 @@ def _module_of_file(path: Path) -> Any:
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]  # a .py file always has a spec
     sys.modules[name] = module
-    spec.loader.exec_module(module)  # type: ignore[union-attr]  # and a loader
+    try:
+        spec.loader.exec_module(module)  # type: ignore[union-attr]  # and a loader
+    except Exception as error:
+        del sys.modules[name]
+        raise UnknownBackboneError(
+            f"The file {path} cannot be run: {type(error).__name__}: {error}.", do="Mend it, and try again."
+        ) from error
     return module
 
 
@@ -145,9 +162,9 @@ def _build(factory: Callable[..., Any], options: dict[str, str], reference: Refe
     arguments = {name: parse_option(value) for name, value in options.items()}
     try:
         module = factory(**arguments)
-    except TypeError as error:
+    except Exception as error:
         raise UnknownBackboneError(
-            f"{reference} cannot be built: {error}.", do="Check the options after the '?'."
+            f"{reference} cannot be built: {type(error).__name__}: {error}.", do="Check the options after the '?'."
         ) from error
     if not isinstance(module, nn.Module):
         raise UnknownBackboneError(

@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
-from torch import nn
+from torch import Tensor, nn
 
 from icecore.backbones import extras, saved, weights
 from icecore.backbones.base import Entry, Licence, Preprocessing
@@ -44,10 +45,11 @@ class TorchvisionProvider:
         file = options.pop("weights", None)
         enum = _enum(models, reference)
         arguments = {name: parse_option(value) for name, value in options.items()}
-        module = _module(models, reference, enum if file is None else None, arguments)
+        state = weights.read(file) if file is not None and reference.seed is None else None
+        module = _module(models, reference, enum, state, arguments)
         notes = []
-        if file is not None and reference.seed is None:
-            weights.fit(module, weights.read(file), file)
+        if file is not None and state is not None:
+            weights.fit(module, state, file)
             preprocess = preprocess or preprocessing_beside(Path(file))
             if preprocess is None and enum is not None:
                 notes.append(
@@ -72,9 +74,11 @@ class TorchvisionProvider:
         saved.save_weights(backbone, folder)
 
     def load_saved(self, reference: Reference, folder: Path, preprocessing: Mapping[str, Any]) -> TorchBackbone:
-        """Build from the folder's weights."""
+        """Build from the folder's weights, in the form that the revision names."""
         own = saved.image_preprocessing(preprocessing)
-        return self.load(saved.with_weights(reference, folder), preprocess=own, trust_remote_code=False)
+        revision = reference.revision if reference.seed is None else None
+        named = replace(saved.with_weights(reference, folder), revision=revision)
+        return self.load(named, preprocess=own, trust_remote_code=False)
 
     def names(self) -> list[str]:
         """Every classification architecture of the installed torchvision."""
@@ -112,20 +116,32 @@ def _enum(models: Any, reference: Reference) -> Any:
     return members[reference.revision]
 
 
-def _module(models: Any, reference: Reference, enum: Any, arguments: dict[str, Any]) -> nn.Module:
-    chosen = None if reference.seed is not None else enum
-    extra = {"init_weights": True} if chosen is None and reference.name in ("googlenet", "inception_v3") else {}
+def _module(
+    models: Any, reference: Reference, enum: Any, state: Mapping[str, Tensor] | None, arguments: dict[str, Any]
+) -> nn.Module:
+    own = state is None and reference.seed is None
+    build = {"weights": enum} if own else _as_pretrained(reference.name, enum, state) | {"weights": None}
     try:
-        module: nn.Module = seeded(
-            reference.seed, lambda: models.get_model(reference.name, weights=chosen, **arguments, **extra)
-        )
-    except (URLError, OSError) as error:
+        module: nn.Module = seeded(reference.seed, lambda: models.get_model(reference.name, **build | arguments))
+    except (TypeError, ValueError) as error:
+        raise WeightsError(f"{reference} cannot be built: {error}.", do="Check the options after the '?'.") from error
+    except (URLError, OSError, RuntimeError) as error:  # RuntimeError: the hash of what was downloaded is wrong
         raise WeightsError(
             f"The weights of {reference} are not in torch's cache and cannot be downloaded ({error}).",
             do=f"Put {enum.url.rpartition('/')[2]} from {enum.url} into {_cache()}, "
             f"or give a local file: torchvision:{reference.name}?weights=FILE",
         ) from error
     return module
+
+
+def _as_pretrained(name: str, enum: Any, state: Mapping[str, Tensor] | None) -> dict[str, Any]:
+    """What torchvision's builders change when they load pretrained weights, for those that come from elsewhere."""
+    if name in ("googlenet", "inception_v3"):
+        auxiliary = any(key.lower().startswith("aux") for key in state or ())
+        return {"transform_input": True, "aux_logits": auxiliary, "init_weights": state is None}
+    if name.startswith("vit_") and enum is not None:
+        return {"image_size": enum.meta["min_size"][0]}
+    return {}
 
 
 def _cache() -> str:

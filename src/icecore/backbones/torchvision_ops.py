@@ -1,7 +1,7 @@
 """Make torchvision importable beside a torch build that its compiled operators do not fit: here and nowhere else.
 
-torchvision registers meta kernels for its operators `nms` and `qnms` when it is imported. Where its binary does not load
-(a CPU build of torch beside the registry's CUDA build of torchvision, a common mixture), the operators were never
+torchvision registers meta kernels for its operators `nms` and `qnms` when it is imported. Where its binary does not
+load (a CPU build of torch beside the registry's CUDA build of torchvision, a common mixture), the operators were never
 declared and the import fails with "operator torchvision::nms does not exist". It takes timm and parts of Transformers
 with it. Declaring the two first is enough: classification networks and transforms use no compiled operator.
 """

@@ -50,10 +50,10 @@ def fit(
 
     model = api.fit(
         data, backbone=backbone, out=out, head=head, layers=layer, pooling=pooling,
-        class_weight="balanced" if balanced else None, folds=folds, repeats=repeats, seed=seed, include_backbone=include_backbone, target=target,
-        input_col=input_col, preprocess=preprocess, device=device, batch_size=batch_size, workers=workers,
-        store=store, strict=strict, require_licence=require_licence, trust_remote_code=trust_remote_code,
-        progress=not json,
+        class_weight="balanced" if balanced else None, folds=folds, repeats=repeats, seed=seed,
+        include_backbone=include_backbone, target=target, input_col=input_col, preprocess=preprocess, device=device,
+        batch_size=batch_size, workers=workers, store=store, strict=strict, require_licence=require_licence,
+        trust_remote_code=trust_remote_code, progress=not json,
     )  # fmt: skip
     if json:
         print_json(model.report.to_json())

@@ -10,7 +10,7 @@ import numpy as np
 
 from icecore.backbones import Extractor
 from icecore.data import BadItem, Dataset
-from icecore.errors import BadItemsError
+from icecore.errors import BadItemsError, UsageError
 from icecore.features.hashing import row_keys
 from icecore.features.progress import Progress, Silent
 from icecore.features.result import Features, Report
@@ -44,9 +44,14 @@ def extract(
         strict: make bad items an error instead of setting them aside.
         progress: told about the work.
 
-    Raises BadItemsError (strict), StoreError, BackboneError where a single item does not fit in memory.
+    Raises:
+        BadItemsError: there are bad items, and the call is strict.
+        BackboneError: a single item does not fit in memory.
+        StoreError: the store cannot be read or written.
+        UsageError: the data are of another modality than the network's.
     """
     began = time.monotonic()
+    _require_modality(backbone, dataset)
     progress = progress or Silent()
     rows, unreadable = row_keys(dataset, store.file_rows, progress)
     table = store.table(network_key(backbone), network_about(backbone))
@@ -73,6 +78,14 @@ def bad_items_error(bad: Sequence[BadItem]) -> BadItemsError:
         f"{count} cannot be used: {listed}{more}.",
         do="Mend or remove them, or leave strictness out to set them aside.",
     )
+
+
+def _require_modality(backbone: Extractor, dataset: Dataset) -> None:
+    if dataset.modality != backbone.modality:
+        raise UsageError(
+            f"{dataset.source} was read as {dataset.modality}, and {backbone.id} takes {backbone.modality}.",
+            do=f"Choose a network for {dataset.modality}, or read the data with modality={backbone.modality!r}.",
+        )
 
 
 def _first_of_each(rows: Sequence[bytes | None]) -> dict[bytes, int]:

@@ -1,7 +1,8 @@
 """Heads: small classifiers on plain arrays; they know nothing of networks or files.
 
-A fitted head is a list of steps (standardise, linear map, kernel, softmax...), each a pure function made of a few numbers and
-arrays. So every head, whatever fitted it, predicts and is saved in the same way: as JSON and arrays, without pickle.
+A fitted head is a list of steps (standardise, linear map, kernel, softmax...), each a pure function made of a few
+numbers and arrays. So every head, whatever fitted it, predicts and is saved in the same way: as JSON and arrays,
+without pickle.
 """
 
 from __future__ import annotations

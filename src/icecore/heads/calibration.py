@@ -31,7 +31,7 @@ def _smoothed_target(z: np.ndarray, codes: np.ndarray) -> np.ndarray:
 
 
 def _inverse_temperature(z: np.ndarray, target: np.ndarray) -> float:
-    """Where the slope of the log loss is zero. It rises with the inverse temperature (convexity): halve the interval."""
+    """Where the slope of the log loss is zero, found by halving: it rises with the inverse temperature (convexity)."""
     low, high = np.log(1e-3), np.log(1e4)
     values = np.where(np.isfinite(z), z, 0)
     z = z - z.max(1, keepdims=True)

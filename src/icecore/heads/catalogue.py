@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from icecore.heads.centroid import CentroidHead as centroid
-from icecore.heads.knn import KnnHead as knn
-from icecore.heads.lda import LdaHead as lda
-from icecore.heads.logistic import LogisticHead as logistic
-from icecore.heads.mlp import MlpHead as mlp
-from icecore.heads.ridge import RidgeHead as ridge
-from icecore.heads.svm import SvmHead as svm
-from icecore.heads.svm_rbf import SvmRbfHead as svm_rbf
+from icecore.heads.centroid import CentroidHead
+from icecore.heads.knn import KnnHead
+from icecore.heads.lda import LdaHead
+from icecore.heads.logistic import LogisticHead
+from icecore.heads.mlp import MlpHead
+from icecore.heads.ridge import RidgeHead
+from icecore.heads.svm import SvmHead
+from icecore.heads.svm_rbf import SvmRbfHead
 
-__all__ = ["centroid", "knn", "lda", "logistic", "mlp", "ridge", "svm", "svm_rbf"]
+centroid = CentroidHead
+knn = KnnHead
+lda = LdaHead
+logistic = LogisticHead
+mlp = MlpHead
+ridge = RidgeHead
+svm = SvmHead
+svm_rbf = SvmRbfHead

@@ -42,8 +42,11 @@ class ChainHead:
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
         """See `Head.predict_proba`."""
         X = checks.features(X, self._fitted().n_features_)
-        starts = range(0, max(len(X), 1), _ROWS_AT_ONCE)
-        return np.concatenate([self._run(X[start : start + _ROWS_AT_ONCE]) for start in starts])
+        proba = np.empty((len(X), self.n_classes_))
+        for start in range(0, len(X), _ROWS_AT_ONCE):
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            proba[rows] = self._run(X[rows])
+        return proba
 
     def state(self) -> tuple[Config, Arrays]:
         """See `Head.state`."""
@@ -64,7 +67,7 @@ class ChainHead:
     def _chain(self, X: np.ndarray, y: np.ndarray, n_classes: int) -> list[Step]:
         """Learn on the classes that are there; the others keep their columns."""
         present, codes = np.unique(y, return_inverse=True)
-        steps = self._learn(X, codes, len(present)) if len(present) > 1 else [Constant()]
+        steps: list[Step] = self._learn(X, codes, len(present)) if len(present) > 1 else [Constant()]
         return steps if len(present) == n_classes else [*steps, Columns(present, n_classes)]
 
     def _learn(self, X: np.ndarray, codes: np.ndarray, k: int) -> list[Step]:

@@ -11,11 +11,20 @@ from torch import nn
 from icecore.errors import HeadError
 
 # Layers whose constructor arguments can be read from attributes of the same names.
-KNOWN = frozenset(
-    "BatchNorm1d LayerNorm RMSNorm GroupNorm Linear Identity Flatten Unflatten Dropout AlphaDropout FeatureAlphaDropout "
-    "ReLU ReLU6 LeakyReLU PReLU RReLU ELU SELU CELU GELU SiLU Mish Softplus Softsign Softshrink Hardshrink Hardsigmoid "
-    "Hardswish Hardtanh Tanh Tanhshrink Sigmoid LogSigmoid LogSoftmax Threshold GLU".split()
-)
+_DENSE = {
+    "Linear",
+    "Identity",
+    "Flatten",
+    "BatchNorm1d",
+    "LayerNorm",
+    "RMSNorm",
+    "GroupNorm",
+    "Dropout",
+    "AlphaDropout",
+}
+_RECTIFIERS = {"ReLU", "ReLU6", "LeakyReLU", "PReLU", "ELU", "SELU", "CELU", "GELU", "SiLU", "Mish", "Hardswish", "GLU"}
+_SQUASHES = {"Tanh", "Hardtanh", "Sigmoid", "Hardsigmoid", "Softsign", "Softplus", "LogSigmoid", "LogSoftmax"}
+KNOWN = frozenset(_DENSE | _RECTIFIERS | _SQUASHES)
 
 
 def describe(module: nn.Module) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from icecore.errors import HeadError
 
 
 def call(factory: str, n_features: int, n_classes: int) -> nn.Module:
-    """Build the layers by the function that `module:name` points at. Raises HeadError where there is none, or no module."""
+    """Build layers by the function that `module:name` points at. Raises HeadError unless they are a torch.nn.Module."""
     made = _find(factory)(n_features, n_classes)
     if not isinstance(made, nn.Module):
         raise HeadError(

@@ -7,12 +7,18 @@ import numpy as np
 N_FOLDS = 3
 
 
-def assignment(X: np.ndarray, codes: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
-    """A fold for every row (n,), -1 = always in training. Equal rows share a fold; every class keeps a row in training.
+def equal_rows(X: np.ndarray) -> np.ndarray:
+    """A number for every row (n,); equal rows share one."""
+    return np.unique([hash(row.tobytes()) for row in np.ascontiguousarray(X)], return_inverse=True)[1]
 
-    Classes are dealt out in turn, so each has its share in every fold. The only distinct row of a class is never tested.
+
+def assignment(X: np.ndarray, codes: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
+    """A fold for every row (n,), -1 = always in training. Equal rows share a fold; a class keeps
+    a row in training.
+
+    Classes are dealt out in turn, so each has its share in every fold. The only row of a class is never tested.
     """
-    _, row = np.unique([hash(r.tobytes()) for r in np.ascontiguousarray(X)], return_inverse=True)
+    row = equal_rows(X)
     order = np.random.default_rng(seed).permutation(len(codes))
     _, first = np.unique(row[order], return_index=True)
     leaders = order[np.sort(first)]

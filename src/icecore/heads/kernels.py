@@ -19,7 +19,8 @@ def rbf(X: np.ndarray, rows: np.ndarray, gamma: float) -> np.ndarray:
     gram -= np.einsum("md,md->m", rows, rows)
     np.minimum(gram, 0, out=gram)
     gram *= gamma
-    return np.exp(gram, out=gram)
+    np.exp(gram, out=gram)
+    return gram
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,8 +23,8 @@ _PRIOR = 1.0  # one vote for all classes together
 class KnnHead(NamedHead):
     """k nearest neighbours. `penalty` is k: more neighbours, smoother borders.
 
-    Probabilities are the shares of votes, with one more vote spread over all classes. With balanced classes a vote weighs
-    the inverse of its class's frequency.
+    Probabilities are the shares of votes, with one more vote spread over all classes. With balanced classes a vote
+    weighs the inverse of its class's frequency.
 
     Example:
         >>> X, y = np.eye(4, dtype="float32"), np.array([0, 0, 1, 1])
@@ -47,7 +47,8 @@ class KnnHead(NamedHead):
         counts = [round(self._strength(penalty)) for penalty in penalties]
         _, index = nearest(unit(scale(X)).astype(np.float32), unit(scale(X_test)), max(counts))
         found, weights = codes[index], class_weights(codes, k, self.class_weight)
-        return np.log(np.stack([shares(np.ones(found[:, :m].shape), found[:, :m], weights, _PRIOR) for m in counts]))
+        votes = np.ones(found.shape)
+        return np.stack([np.log(shares(votes[:, :m], found[:, :m], weights, _PRIOR)) for m in counts])
 
     def _learn(self, X: np.ndarray, codes: np.ndarray, k: int) -> list[Step]:
         scale, unit = standardisation(X), Normalise()

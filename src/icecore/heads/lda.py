@@ -1,7 +1,7 @@
 """Linear discriminant analysis with a shrunk covariance.
 
-Our own closed form, because scikit-learn's shrinks each feature towards its own spread and each class on its own, which is
-lost under rotation and takes minutes on wide features; for a fixed shrinkage both give the same head (tested).
+Our own closed form: scikit-learn's automatic shrinkage counts each feature in its own spread, which a rotation would
+change, and takes minutes on wide features. For a fixed shrinkage both give the same head.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from icecore.heads import specs
 from icecore.heads.centroid import class_means
 from icecore.heads.linear import LinearHead, Solution
+from icecore.heads.weighting import class_weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +29,7 @@ def ledoit_wolf(residuals: np.ndarray, covariance: np.ndarray, width: int) -> fl
     Example:
         >>> from sklearn.covariance import ledoit_wolf_shrinkage
         >>> X = np.random.default_rng(0).normal(size=(20, 5))
-        >>> abs(ledoit_wolf(X, X.T @ X / 20, 5) - ledoit_wolf_shrinkage(X, assume_centered=True)) < 1e-12
+        >>> bool(abs(ledoit_wolf(X, X.T @ X / 20, 5) - ledoit_wolf_shrinkage(X, assume_centered=True)) < 1e-12)
         True
     """
     n, squares = len(residuals), float(np.square(covariance).sum())
@@ -40,7 +41,8 @@ def ledoit_wolf(residuals: np.ndarray, covariance: np.ndarray, width: int) -> fl
 class LdaHead(LinearHead):
     """Linear discriminant analysis. `penalty` is the shrinkage of the covariance, above 0 and at most 1.
 
-    Without one it is chosen by the formula of Ledoit and Wolf. With balanced classes the priors are equal.
+    Without one it is chosen by the formula of Ledoit and Wolf. With balanced classes each
+    counts the same, in the priors and in the covariance.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -60,10 +62,11 @@ class LdaHead(LinearHead):
     ) -> Iterator[Solution]:
         """See `LinearHead.solutions`. One decomposition of the covariance serves every shrinkage."""
         means = class_means(Z, codes, k)
-        residuals = Z - means[codes]
+        weights = class_weights(codes, k, self.class_weight)
+        residuals = np.sqrt(weights)[codes, None] * (Z - means[codes])
         covariance = residuals.T @ residuals / len(Z)
         values, vectors = np.linalg.eigh(covariance)
-        prior = np.full(k, 1 / k) if self.class_weight else np.bincount(codes, minlength=k) / len(codes)
+        prior = weights * np.bincount(codes, minlength=k) / len(codes)
         for penalty in penalties:
             shrinkage = ledoit_wolf(residuals, covariance, width) if penalty == AUTO else penalty
             shrunk = (1 - shrinkage) * np.maximum(values, 0) + shrinkage * values.sum() / width
@@ -73,4 +76,4 @@ class LdaHead(LinearHead):
 
 def _above_zero(values: np.ndarray) -> np.ndarray:
     """Where no class varies at all there is nothing to divide by: any small number gives the same order of classes."""
-    return np.maximum(values, max(1e-12 * float(values.max()), 1e-12))
+    return np.asarray(np.maximum(values, max(1e-12 * float(values.max()), 1e-12)))

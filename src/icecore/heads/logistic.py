@@ -40,13 +40,13 @@ class LogisticHead(LinearHead):
     def solutions(
         self, Z: np.ndarray, codes: np.ndarray, k: int, penalties: Sequence[float], width: int
     ) -> Iterator[Solution]:
-        """See `LinearHead.solutions`. Each penalty starts from the answer for the one before; float32 halves the time."""
+        """See `LinearHead.solutions`. Each penalty starts from the answer for the last; float32 halves the time."""
         del k, width
         Z = Z.astype(np.float32)
         model = LogisticRegression(class_weight=self.class_weight, max_iter=_MAX_ITERATIONS, warm_start=True)
         for penalty in penalties:
             with warnings.catch_warnings():
-                # Separable classes under a weak penalty converge slowly, towards a head that no longer changes its mind.
+                # Separable classes under a weak penalty converge slowly, to a head that no longer changes its mind.
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 model.set_params(C=1 / penalty).fit(Z, codes)
             yield columns(model.coef_.copy(), model.intercept_.copy())

@@ -19,8 +19,8 @@ def make(spec: Any, *, penalty: float | None = None, class_weight: ClassWeight =
     """Make an unfitted head.
 
     Args:
-        spec: a name (`logistic`), a name with options (`svm-rbf:C=10,gamma=0.5`, `mlp:256,relu,dropout0.3`), the user's own
-            layers (`torch:module:factory` or a torch.nn.Module), or a scikit-learn classifier.
+        spec: a name (`logistic`), a name with options (`svm-rbf:C=10,gamma=0.5`, `mlp:256,relu,dropout0.3`), the user's
+            own layers (`torch:module:factory` or a torch.nn.Module), or a scikit-learn classifier.
         penalty: how simple the head has to be; larger is simpler, for every head (1 / C for logistic, svm and svm-rbf,
             alpha for ridge, k for knn, the shrinkage for lda). None is the head's own default.
         class_weight: `balanced` to let every class count the same, else None.

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from icecore.errors import HeadError
-from icecore.heads import stacks
+from icecore.heads import specs, stacks
 from icecore.heads.chain import ChainHead
 
 if TYPE_CHECKING:
@@ -15,20 +14,21 @@ if TYPE_CHECKING:
     from icecore.heads.steps import Step
     from icecore.heads.weighting import ClassWeight
 
-DEFAULT = "256,relu,dropout0.3"
+DEFAULT = "dropout0.3,256,relu,dropout0.5"
 
 
 class MlpHead(ChainHead):
     """Dense layers on standardised features, trained by AdamW until the loss on held-out rows is lowest.
 
     Args:
-        options: a word a layer: widths, `relu gelu tanh silu`, `batchnorm layernorm`, `dropout0.3`. The last layer, to the
-            classes, is added. Empty is `256,relu,dropout0.3`.
+        options: a word a layer: widths, `relu gelu tanh silu`, `batchnorm layernorm`, `dropout0.3`. The last layer, to
+            the classes, is added. Empty is `dropout0.3,256,relu,dropout0.5`.
         penalty: there is none to choose; only None is right.
         class_weight: `balanced` to weigh each class's loss by the inverse of its frequency.
         seed: of the first weights, the batches, the dropout and the rows held out.
 
     Example:
+        >>> import numpy as np
         >>> rng = np.random.default_rng(0)
         >>> X, y = rng.normal(size=(30, 4)).astype("float32"), np.repeat([0, 1, 2], 10)
         >>> MlpHead("8,gelu,8").fit(X, y, n_classes=3).predict_proba(X).shape
@@ -43,8 +43,7 @@ class MlpHead(ChainHead):
     ) -> None:
         super().__init__(class_weight=class_weight, seed=seed)
         self.options, self.stack = options, stacks.words(self.name, options or DEFAULT)
-        if penalty is not None:
-            raise HeadError(f"Head 'mlp' was given penalty={penalty}.", expected="It has none.", do="Leave it out.")
+        specs.refuse_penalty(self.name, penalty)
 
     def description(self) -> Config:
         """See `ChainHead.description`."""

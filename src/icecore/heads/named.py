@@ -45,6 +45,8 @@ class NamedHead(ChainHead):
         super().__init__(class_weight=class_weight, seed=seed)
         self.options, self.penalty = options, penalty
         self.settings: dict[str, Any] = specs.options(self.name, options, self.known_options)
+        if not self.penalty_option:
+            specs.refuse_penalty(self.name, penalty)
         if self.pinned and penalty is not None:
             raise HeadError(
                 f"{self.name}:{options} says its penalty, and penalty={penalty} says it again.",
@@ -63,20 +65,8 @@ class NamedHead(ChainHead):
     def decisions(
         self, X: np.ndarray, codes: np.ndarray, k: int, X_test: np.ndarray, penalties: Penalties
     ) -> np.ndarray:
-        """Decision values (len(penalties), len(X_test), k) after learning from X (n, d) and codes 0..k-1, none absent."""
+        """Decision values (len(penalties), len(X_test), k), learnt from X (n, d) and codes 0..k-1, none absent."""
         raise NotImplementedError(self.name)
-
-    def out_of_fold(
-        self,
-        X: np.ndarray,
-        y: np.ndarray,
-        n_classes: int,
-        penalties: Penalties,
-        folds: Sequence[tuple[np.ndarray, np.ndarray]],
-    ) -> np.ndarray:
-        """Decision values (len(penalties), n, n_classes); see `icecore.heads.out_of_fold`."""
-        decide = partial(self.decisions, penalties=penalties)
-        return out_of_fold(decide, X, y, n_classes, len(penalties), folds)
 
     def _learn(self, X: np.ndarray, codes: np.ndarray, k: int) -> list[Step]:
         steps = self._decision_steps(X, codes, k)
@@ -87,7 +77,8 @@ class NamedHead(ChainHead):
         raise NotImplementedError(self.name)
 
     def _temperature(self, X: np.ndarray, codes: np.ndarray, k: int) -> float:
-        values = self.out_of_fold(X, codes, k, [self.penalty], inner_folds(X, codes, self.seed))
+        decide = partial(self.decisions, penalties=[self.penalty])
+        values = out_of_fold(decide, X, codes, inner_folds(X, codes, self.seed), n_classes=k)
         return temperature(values[0], codes)
 
     def _strength(self, penalty: float | None) -> float:

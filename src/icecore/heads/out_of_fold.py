@@ -13,7 +13,7 @@ Decide: TypeAlias = Callable[[np.ndarray, np.ndarray, int, np.ndarray], np.ndarr
 
 
 def out_of_fold(
-    decide: Decide, X: np.ndarray, y: np.ndarray, n_classes: int, n_settings: int, folds: Folds
+    decide: Decide, X: np.ndarray, y: np.ndarray, folds: Folds, *, n_classes: int, n_settings: int = 1
 ) -> np.ndarray:
     """Decision values (n_settings, n, n_classes). A row tested more than once gets the mean, one never tested NaN.
 

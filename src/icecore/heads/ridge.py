@@ -10,6 +10,7 @@ import numpy as np
 
 from icecore.heads import specs
 from icecore.heads.calibration import temperature
+from icecore.heads.inner_folds import equal_rows
 from icecore.heads.linear import LinearHead, Solution
 from icecore.heads.scaling import rotation, standardisation
 from icecore.heads.weighting import ClassWeight, class_weights
@@ -95,13 +96,9 @@ class RidgeHead(LinearHead):
             yield parts.solution(penalty)
 
     def _temperature(self, X: np.ndarray, codes: np.ndarray, k: int) -> float:
-        values = leave_one_out(X, codes, k, [self._strength(self.penalty)], self.class_weight, equal_rows(X))
-        return temperature(values[0], codes)
-
-
-def equal_rows(X: np.ndarray) -> np.ndarray:
-    """A group for every row (n,); equal rows share one."""
-    return np.unique([hash(row.tobytes()) for row in np.ascontiguousarray(X)], return_inverse=True)[1]
+        strength = self._strength(self.penalty)
+        weight, groups = self.class_weight, equal_rows(X)
+        return temperature(leave_one_out(X, codes, k, [strength], class_weight=weight, groups=groups)[0], codes)
 
 
 def leave_one_out(
@@ -109,8 +106,9 @@ def leave_one_out(
     codes: np.ndarray,
     k: int,
     penalties: Sequence[float],
-    class_weight: ClassWeight,
-    groups: np.ndarray | None,
+    *,
+    class_weight: ClassWeight = None,
+    groups: np.ndarray | None = None,
 ) -> np.ndarray:
     """Decision values (len(penalties), n, k); the scale is learnt from all rows, which looks at no class."""
     Z = standardisation(X)(X)

@@ -44,7 +44,7 @@ def _step(config: dict[str, Any], arrays: Arrays) -> Step:
         return KINDS[kind].restored(config, arrays)
     except (KeyError, TypeError, ValueError) as error:
         raise HeadError(
-            f"The saved step {kind!r} has the fields {', '.join(sorted([*config, *arrays]))}, and cannot be read: {error}.",
+            f"The saved step {kind!r} cannot be read: {error}.",
             expected="The fields and arrays that were saved with it.",
             do="The saved head is damaged: take another copy.",
         ) from error

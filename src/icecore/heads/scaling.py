@@ -1,9 +1,9 @@
 """The one scale on which penalties mean the same for every layer, and the rotation that saves work.
 
-Rows are centred and their mean squared length is one. Then `C`, `alpha` and `gamma` need no change between a layer of 24
-features and one of 1,280, and gamma 1 is what scikit-learn calls "scale". Each feature is divided by the geometric mean of
-its own spread and the spread of all: on features of a convolutional network this did as well as the better of full
-standardisation and none, for every head tried.
+Rows are centred and their mean squared length is one. Then `C`, `alpha` and `gamma` need no change between a layer of
+24 features and one of 1,280, and gamma 1 is what scikit-learn calls "scale". Each feature is divided by the geometric
+mean of its own spread and the spread of all: on features of a convolutional network this did as well as the better of
+full standardisation and none, for every head tried.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def standardisation(X: np.ndarray, *, length: float = 1.0) -> Standardise:
 def rotation(Z: np.ndarray) -> np.ndarray | None:
     """An orthonormal basis Q (d, n) of the space of the rows Z (n, d) when d > n, else None.
 
-    A linear head with a rotation-invariant penalty fitted on Z @ Q (n, n) and unfolded by Q @ weight is the same head as
-    the one fitted on Z, exactly: its weight lies in the span of the rows (the representer theorem).
+    A linear head whose penalty does not change under rotation, fitted on Z @ Q (n, n) and unfolded by Q @ weight, is
+    the head fitted on Z, exactly: its weight lies in the span of the rows (the representer theorem).
     """
     n, d = Z.shape
     return np.linalg.qr(Z.T)[0] if d > n else None

@@ -42,8 +42,8 @@ class InMemory(Step):
         """Raises HeadError."""
         raise HeadError(
             f"{_title(self.estimator)} cannot be saved without pickle: icecore has no arrays for it.",
-            expected="Linear classifiers, SVC, k-NN, LDA and nearest centroids can be saved, in a Pipeline with scalers, "
-            "Normalizer and PCA too.",
+            expected="Linear classifiers, SVC, k-NN, LDA and nearest centroids can be saved, also in a Pipeline with "
+            "scalers, Normalizer and PCA.",
             do="Choose one of those or a head by its name; this one can be used in memory.",
         )
 
@@ -83,11 +83,20 @@ class SklearnHead(ChainHead):
                 "This head was restored from a saved scikit-learn estimator and can only predict.",
                 do="To fit again, give the estimator again.",
             )
-        fitted = clone(self.estimator).fit(X, codes)
+        fitted = self._fit_estimator(X, codes)
         steps = self._saveable(fitted, X[:_PROBE]) or [InMemory(fitted, _method(fitted))]
         if _is_probability(steps):
             return steps
         return [*steps, Softmax(self._temperature(X, codes, k))]
+
+    def _fit_estimator(self, X: np.ndarray, codes: np.ndarray) -> Any:
+        try:
+            return clone(self.estimator).fit(X, codes)
+        except ValueError as error:
+            raise HeadError(
+                f"{_title(self.estimator)} could not be fitted on {len(X)} rows of {X.shape[1]} features: {error}",
+                do="See the documentation of that estimator.",
+            ) from error
 
     def _saveable(self, fitted: Any, probe: np.ndarray) -> list[Step] | None:
         """Converted steps, if they agree with the estimator on the probe rows."""
@@ -102,9 +111,9 @@ class SklearnHead(ChainHead):
 
     def _temperature(self, X: np.ndarray, codes: np.ndarray, k: int) -> float:
         def decide(X: np.ndarray, codes: np.ndarray, _k: int, X_test: np.ndarray) -> np.ndarray:
-            return InMemory(clone(self.estimator).fit(X, codes), "decision_function")(X_test)[None]
+            return InMemory(self._fit_estimator(X, codes), "decision_function")(X_test)[None]
 
-        return temperature(out_of_fold(decide, X, codes, k, 1, inner_folds(X, codes, self.seed))[0], codes)
+        return temperature(out_of_fold(decide, X, codes, inner_folds(X, codes, self.seed), n_classes=k)[0], codes)
 
 
 def _method(fitted: Any) -> str:
@@ -147,7 +156,7 @@ def _weights(estimator: Any, class_weight: str) -> dict[str, Any]:
 
 
 def _ends(name: str, parameter: str) -> bool:
-    return name.split("__")[-1] == parameter
+    return name.rsplit("__", maxsplit=1)[-1] == parameter
 
 
 def _title(estimator: Any) -> str:

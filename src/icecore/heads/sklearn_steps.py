@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ KERNELS = frozenset({"rbf", "linear", "poly", "sigmoid"})
 
 
 def to_steps(fitted: Any) -> list[Step] | None:
-    """The steps that do what a fitted estimator does, up to decision values or probabilities; None where it is not known."""
+    """The steps to decision values or probabilities that do what a fitted estimator does; None where unknown."""
     if isinstance(fitted, Pipeline):
         return _pipeline(fitted)
     if hasattr(fitted, "best_estimator_"):
@@ -90,9 +91,13 @@ def _svd(fitted: TruncatedSVD) -> list[Step]:
 
 
 def _centroid(fitted: NearestCentroid) -> list[Step] | None:
+    """Its probabilities are those of a discriminant with one spread a feature (and may differ from its `predict`)."""
     if fitted.metric != "euclidean":
         return None
-    return [Linear(fitted.centroids_.T, -np.square(fitted.centroids_).sum(axis=1) / 2)]
+    spread = np.where(fitted.within_class_std_dev_ != 0, fitted.within_class_std_dev_, 1)
+    weight = (fitted.centroids_ / spread**2).T
+    bias = 2 * np.log(fitted.class_prior_) - np.einsum("kd,dk->k", fitted.centroids_, weight)
+    return [Linear(2 * weight, bias), Softmax()]
 
 
 def _knn(fitted: KNeighborsClassifier) -> list[Step] | None:
@@ -123,10 +128,10 @@ def _pair_weights(dual: np.ndarray, counts: np.ndarray, k: int) -> np.ndarray:
     if k == 2:
         return np.asarray(dual.T)
     own = np.repeat(np.arange(k), counts)
-    pairs = []
-    for first in range(k):
-        for second in range(first + 1, k):
-            pairs.append(np.where(own == first, dual[second - 1], 0) + np.where(own == second, dual[first], 0))
+    pairs = [
+        np.where(own == first, dual[second - 1], 0) + np.where(own == second, dual[first], 0)
+        for first, second in combinations(range(k), 2)
+    ]
     return np.stack(pairs, axis=1)
 
 

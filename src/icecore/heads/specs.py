@@ -57,7 +57,17 @@ def count(text: str) -> int:
     return value
 
 
-_MEANING = {positive: "a number above 0", share: "a number above 0, at most 1", count: "a whole number above 0"}
+def refuse_penalty(name: str, penalty: float | None) -> None:
+    """Raise HeadError where a head that has no penalty is given one."""
+    if penalty is not None:
+        raise HeadError(f"Head {name!r} was given penalty={penalty}.", expected="It has none.", do="Leave it out.")
+
+
+_MEANING: dict[Converter, str] = {
+    positive: "a number above 0",
+    share: "a number above 0, at most 1",
+    count: "a whole number above 0",
+}
 
 
 def _converted(name: str, option: str, value: str, converter: Converter) -> Any:

@@ -6,7 +6,6 @@ import re
 from typing import Any
 
 from icecore.errors import HeadError
-from icecore.heads import specs
 
 ACTIVATIONS = {"relu": "ReLU", "gelu": "GELU", "tanh": "Tanh", "silu": "SiLU"}
 NORMS = {"batchnorm": "BatchNorm1d", "layernorm": "LayerNorm"}
@@ -26,14 +25,14 @@ def words(name: str, text: str) -> list[str]:
         if not (_is_width(word) or word in ACTIVATIONS or word in NORMS or _DROPOUT.fullmatch(word)):
             raise HeadError(
                 f"Head {name!r} has no layer {word!r}.",
-                expected=f"A layer is a width such as 256, {', '.join([*ACTIVATIONS, *NORMS])}, or dropout such as dropout0.3.",
+                expected=f"A layer is a width such as 256, one of {', '.join([*ACTIVATIONS, *NORMS])}, or dropout0.3.",
                 do=f"Write for instance {name}:256,relu,dropout0.3.",
             )
     return found
 
 
 def describe(stack: list[str], n_features: int, n_classes: int) -> Description:
-    """The layers from n_features to n_classes as `icecore.heads.describing` writes them. A width that no activation follows gets ReLU."""
+    """The layers from n_features to n_classes as `describing` writes them; a width without activation gets ReLU."""
     layers: list[Description] = []
     width = n_features
     for word in [*_with_activations(stack), str(n_classes)]:
@@ -66,4 +65,4 @@ def _with_activations(stack: list[str]) -> list[str]:
 
 
 def _is_width(word: str) -> bool:
-    return word.isdecimal() and specs.count(word) > 0
+    return word.isdecimal() and int(word) > 0

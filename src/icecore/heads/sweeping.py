@@ -13,13 +13,14 @@ from icecore.heads.named import NamedHead
 from icecore.heads.out_of_fold import out_of_fold
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from icecore.heads.out_of_fold import Folds
+    from icecore.heads.out_of_fold import Decide, Folds
+    from icecore.heads.protocol import Head
     from icecore.heads.weighting import ClassWeight
 
 
-def sweep(
+def sweep(  # noqa: PLR0917  # data, then what to try on it: in this order they read well without names
     spec: Any,
     X: np.ndarray,
     y: np.ndarray,
@@ -33,9 +34,9 @@ def sweep(
     """Decision values of every row, for every penalty, from folds that did not train on it.
 
     The same as fitting `make(spec, penalty=p)` once a fold and penalty, but what penalties share is computed once: the
-    Gram matrix of svm-rbf, the decompositions of ridge and lda, the neighbours of knn; logistic starts each penalty from
-    the answer for the last (so give them simplest first, as `penalties` does). A softmax over the last axis gives
-    probabilities for logistic, lda, mlp and estimators with probabilities; for the others it lacks the temperature that `fit` finds.
+    Gram matrix of svm-rbf, the decompositions of ridge and lda, the neighbours of knn; logistic starts each penalty
+    from the answer for the last (so give them simplest first, as `penalties` does). A softmax over the last axis gives
+    the probabilities of `fit` for logistic, knn, mlp and the user's own heads; for others its temperature is missing.
 
     Args:
         spec: as for `make`.
@@ -60,9 +61,11 @@ def sweep(
     X, y = checks.training(X, y, n_classes)
     head = make(spec, class_weight=class_weight, seed=seed)
     if isinstance(head, NamedHead):
-        return head.out_of_fold(X, y, n_classes, penalties, folds)
-    decide = partial(_fit_each, spec, penalties, class_weight, seed)
-    return out_of_fold(decide, X, y, n_classes, len(penalties), folds)
+        decide: Decide = partial(head.decisions, penalties=penalties)
+    else:
+        makers = [partial(make, spec, penalty=p, class_weight=class_weight, seed=seed) for p in penalties]
+        decide = partial(_fit_each, makers)
+    return out_of_fold(decide, X, y, folds, n_classes=n_classes, n_settings=len(penalties))
 
 
 def ridge_loo(
@@ -94,21 +97,15 @@ def ridge_loo(
     X, y = checks.training(X, y, n_classes)
     present, codes = np.unique(y, return_inverse=True)
     out = np.full((len(penalties), len(X), n_classes), -np.inf)
-    out[:, :, present] = ridge.leave_one_out(X, codes, len(present), penalties, class_weight, groups)
+    out[:, :, present] = ridge.leave_one_out(
+        X, codes, len(present), penalties, class_weight=class_weight, groups=groups
+    )
     return out
 
 
 def _fit_each(
-    spec: Any,
-    penalties: Sequence[float | None],
-    class_weight: ClassWeight,
-    seed: int,
-    X: np.ndarray,
-    codes: np.ndarray,
-    k: int,
-    X_test: np.ndarray,
+    makers: Sequence[Callable[[], Head]], X: np.ndarray, codes: np.ndarray, k: int, X_test: np.ndarray
 ) -> np.ndarray:
-    """Logarithms of probabilities, by one fit a penalty."""
-    heads = (make(spec, penalty=penalty, class_weight=class_weight, seed=seed) for penalty in penalties)
-    proba = np.stack([head.fit(X, codes, n_classes=k).predict_proba(X_test) for head in heads])
-    return np.log(np.maximum(proba, np.finfo(np.float64).tiny))
+    """Logarithms of probabilities (len(makers), len(X_test), k), by one fit each."""
+    proba = np.stack([maker().fit(X, codes, n_classes=k).predict_proba(X_test) for maker in makers])
+    return np.asarray(np.log(np.maximum(proba, np.finfo(np.float64).tiny)))

@@ -28,8 +28,8 @@ Source = Callable[[int, int], nn.Module]  # (n_features, n_classes) -> layers
 class TorchHead(ChainHead):
     """Layers that turn d features into a logit for each class, trained like `mlp`, on standardised features.
 
-    Every fit starts from the layers as they were given, which stay as they are. `fit` raises HeadError where they do not
-    fit the features or the classes; `state` where they cannot be written down without pickle.
+    Every fit starts from the layers as they were given, which stay as they are. `fit` raises HeadError where they do
+    not fit the features or the classes; `state` where they cannot be written down without pickle.
 
     Args:
         layers: a `torch.nn.Module`, the text `module:factory`, or a function (n_features, n_classes) that builds one.
@@ -37,6 +37,7 @@ class TorchHead(ChainHead):
         seed: of the weights that a factory or a lazy layer draws, the batches, the dropout and the rows held out.
 
     Example:
+        >>> import numpy as np
         >>> rng = np.random.default_rng(0)
         >>> X, y = rng.normal(size=(30, 4)).astype("float32"), np.repeat([0, 1, 2], 10)
         >>> TorchHead(nn.Linear(4, 3)).fit(X, y, n_classes=3).predict_proba(X).shape
@@ -70,7 +71,7 @@ class TorchHead(ChainHead):
             lambda: self._built(width, n_classes), X, y, n_classes, class_weight=self.class_weight, seed=self.seed
         )
         if isinstance(self.layers, str):
-            trained = FactoryLayers(weights(trained.module), self.layers, width, n_classes)
+            return [scale, FactoryLayers(weights(trained.module), self.layers, width, n_classes), softmax]
         return [scale, trained, softmax]
 
     def _built(self, n_features: int, n_classes: int) -> nn.Module:

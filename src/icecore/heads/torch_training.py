@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ import torch
 from torch import nn
 
 from icecore.heads.inner_folds import assignment
+from icecore.heads.refinement import Best
 from icecore.heads.scaling import standardisation
 from icecore.heads.steps import Softmax, Standardise
 from icecore.heads.trained import Trained, require_logits
@@ -23,20 +23,24 @@ class Schedule:
 
     Args:
         epochs: passes over the rows, at most.
-        least_steps: more passes are made over few rows, so that there are at least so many steps.
+        least_steps: more passes are made over few rows, so that there are about so many steps.
+        looks: how many times, at most, the held-out rows are looked at.
         learning_rate: of AdamW at the start (Loshchilov and Hutter 2019); it falls to zero along a cosine.
         weight_decay: of AdamW, decoupled.
+        label_smoothing: the part of each target that is spread over all classes.
         batch_size: rows a step.
-        patience: the part of the epochs without a better held-out loss after which training stops.
-        held_out: one in so many rows is held out to find the best epoch.
+        patience: looks without a better held-out loss after which training stops.
+        held_out: one in so many rows is held out to find the best epoch and the temperature.
     """
 
     epochs: int = 40
-    least_steps: int = 200
+    least_steps: int = 1000
+    looks: int = 40
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
+    label_smoothing: float = 0.1
     batch_size: int = 64
-    patience: float = 0.25
+    patience: int = 10
     held_out: int = 8
 
 
@@ -55,74 +59,61 @@ def fitted_steps(
     The same seed gives the same weights on one machine with as many threads; the caller's random state stays as it was.
     Raises HeadError where the layers do not take d features or do not give k logits.
     """
-    scale = standardisation(X, length=X.shape[1] ** 0.5)
-    Z = scale(X).astype(np.float32)
+    scale, weights = standardisation(X, length=X.shape[1] ** 0.5), _weights(codes, k, class_weight)
+    Z, schedule = scale(X).astype(np.float32), schedule or Schedule()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         module = make()
         require_logits(module, Z, k)
-        _train(module, Z, codes, _loss(codes, k, class_weight), schedule or Schedule(), seed)
-    return scale, Trained(module), Softmax()
+        training = _Training(module, Z, codes, weights, schedule)
+        temperature = training.run(assignment(Z, codes, schedule.held_out, seed) == 0)
+    return scale, Trained(module), Softmax(temperature)
 
 
-def _loss(codes: np.ndarray, k: int, class_weight: ClassWeight) -> nn.Module:
-    """Cross entropy; a class that is not there weighs nothing."""
+def _weights(codes: np.ndarray, k: int, class_weight: ClassWeight) -> np.ndarray:
+    """A weight for each class (k,), float32; one that is not there weighs nothing."""
     present, index = np.unique(codes, return_inverse=True)
     weights = np.zeros(k, dtype=np.float32)
     weights[present] = class_weights(index, len(present), class_weight)
-    return nn.CrossEntropyLoss(weight=torch.from_numpy(weights))
+    return weights
 
 
-def _train(module: nn.Module, Z: np.ndarray, codes: np.ndarray, loss: nn.Module, schedule: Schedule, seed: int) -> None:
-    fold = assignment(Z, codes, schedule.held_out, seed)
-    held, kept = np.flatnonzero(fold == 0), np.flatnonzero(fold != 0)
-    rows, targets = torch.from_numpy(Z), torch.from_numpy(codes)
-    best = _Best(module, loss, rows[held], targets[held])
-    _epochs(module, rows[kept], targets[kept], loss, best, schedule)
-    best.restore()
+@dataclass(frozen=True, eq=False)
+class _Training:
+    """A module in training on standardised rows Z (n, d) and their class codes (n,)."""
 
+    module: nn.Module
+    Z: np.ndarray
+    codes: np.ndarray
+    weights: np.ndarray
+    schedule: Schedule
 
-class _Best:
-    """Remembers the weights with the lowest loss on held-out rows; where none could be held out, the last ones stay."""
+    def run(self, held: np.ndarray) -> float:
+        """Train on the rows that are not held out, keep the best epoch, and return its temperature."""
+        best = Best(self.module, self.Z[held], self.codes[held], self.weights)
+        rows, targets = torch.from_numpy(self.Z[~held]), torch.from_numpy(self.codes[~held])
+        # Batches of equal size, so that none is a single row, which batch norm cannot take.
+        batches = max(1, round(len(rows) / self.schedule.batch_size))
+        epochs = max(self.schedule.epochs, self.schedule.least_steps // batches)
+        step = self._stepper(epochs * batches)
+        for epoch in range(1, epochs + 1):
+            self.module.train()
+            for batch in torch.randperm(len(rows)).tensor_split(batches):
+                step(rows[batch], targets[batch])
+            if epoch % -(-epochs // self.schedule.looks) == 0 and best.age() > self.schedule.patience:
+                break
+        return best.restore()
 
-    def __init__(self, module: nn.Module, loss: nn.Module, rows: torch.Tensor, targets: torch.Tensor) -> None:
-        self.module, self.loss, self.rows, self.targets = module, loss, rows, targets
-        self.value, self.age = float("inf"), 0
-        self.weights: dict[str, torch.Tensor] | None = None
+    def _stepper(self, steps: int) -> Callable[[torch.Tensor, torch.Tensor], None]:
+        plan = self.schedule
+        loss = nn.CrossEntropyLoss(torch.from_numpy(self.weights), label_smoothing=plan.label_smoothing)
+        optimiser = torch.optim.AdamW(self.module.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay)
+        rate = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=steps)
 
-    def look(self) -> None:
-        if not len(self.rows):
-            return
-        self.module.eval()
-        with torch.inference_mode():
-            value = float(self.loss(self.module(self.rows), self.targets))
-        self.age += 1
-        if value < self.value:
-            self.value, self.age, self.weights = value, 0, copy.deepcopy(self.module.state_dict())
-
-    def restore(self) -> None:
-        if self.weights is not None:
-            self.module.load_state_dict(self.weights)
-        self.module.eval()
-
-
-def _epochs(
-    module: nn.Module, rows: torch.Tensor, targets: torch.Tensor, loss: nn.Module, best: _Best, schedule: Schedule
-) -> None:
-    # Batches of equal size, so that none is a single row, which batch norm cannot take.
-    batches = max(1, round(len(rows) / schedule.batch_size))
-    epochs = max(schedule.epochs, schedule.least_steps // batches)
-    optimiser = torch.optim.AdamW(
-        module.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay, foreach=True
-    )
-    rate = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=epochs * batches)
-    for _ in range(epochs):
-        module.train()
-        for batch in torch.randperm(len(rows)).tensor_split(batches):
+        def step(rows: torch.Tensor, targets: torch.Tensor) -> None:
             optimiser.zero_grad()
-            loss(module(rows[batch]), targets[batch]).backward()
+            loss(self.module(rows), targets).backward()
             optimiser.step()
             rate.step()
-        best.look()
-        if best.age > schedule.patience * epochs:
-            return
+
+        return step

@@ -1,0 +1,260 @@
+"""The estimators inside scikit-learn: its own checks, clones, pipelines and searches."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import torch
+from joblib import parallel_config
+from PIL import Image
+from safetensors.torch import save_file
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from icecore import FeatureExtractor, PretrainedModel, Store, TransferClassifier
+from icecore.errors import BadItemsError, HeadError, IcecoreError, UsageError
+from tests.api.counting import NETS, counted, forwarded
+from tests.small import BACKBONE, labelled, write_colours
+
+
+@parametrize_with_checks([FeatureExtractor(), TransferClassifier()])
+def test_the_estimators_pass_scikit_learns_own_checks(estimator, check):
+    """Every check that scikit-learn has for such estimators passes; none is expected to fail."""
+    check(estimator)
+
+
+def test_a_clone_shares_the_network():
+    """Parameters are copied by clone, the frozen network is not: a search would hold one for every trial."""
+    net = PretrainedModel.load(BACKBONE)
+    for estimator in (FeatureExtractor(net, layer=["last", -1]), TransferClassifier(net, head="ridge", penalty=2.0)):
+        copy = clone(estimator)
+        assert copy.backbone is net
+        assert copy.get_params() == estimator.get_params()
+
+
+def test_nothing_is_loaded_before_fit():
+    """A constructor takes an id that does not exist: it is told when the network is needed."""
+    estimator = TransferClassifier("icecore:no-such-network@random")
+    with pytest.raises(IcecoreError, match="no-such-network"):
+        estimator.fit(["a.png", "b.png"], ["x", "y"])
+
+
+def test_a_pipeline_from_paths_to_labels(colours, store):
+    """`make_pipeline(FeatureExtractor, ..., LogisticRegression)` fits and predicts from paths."""
+    paths, labels = labelled(colours)
+    pipeline = make_pipeline(FeatureExtractor(BACKBONE, store=store), StandardScaler(), LogisticRegression())
+    assert pipeline.fit(paths, labels).score(paths, labels) == 1.0
+    assert cross_val_score(pipeline, paths, labels, cv=3).mean() > 0.8
+
+
+def test_layers_stand_side_by_side(colours, store):
+    """Features of several layers come as one matrix, in the order in which the layers finish."""
+    paths, _ = labelled(colours)
+    one = [FeatureExtractor(BACKBONE, layer=layer, store=store).fit_transform(paths) for layer in ("last", -2)]
+    both = FeatureExtractor(BACKBONE, layer=["last", -2], store=store).fit_transform(paths)
+    assert both.dtype == np.float32
+    assert both.shape[1] == sum(part.shape[1] for part in one)
+    np.testing.assert_array_equal(np.sort(both, axis=1), np.sort(np.hstack(one), axis=1))
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_grid_search_forwards_every_item_once(tmp_path, jobs):
+    """4 values and 5 folds over 100 items forward 100 items, not 2,100, also where two processes share the work."""
+    paths, labels = labelled(write_colours(tmp_path / "data", 50, classes=("green", "red")))
+    log = tmp_path / "forwards"
+    search = GridSearchCV(
+        TransferClassifier(counted(log), store=tmp_path / "store"),
+        {"penalty": [0.1, 1.0, 10.0, 100.0]},
+        cv=5,
+        n_jobs=jobs,
+        error_score="raise",
+    )
+    search.fit(paths, labels)
+    assert search.best_score_ > 0.9
+    assert forwarded(log) == 100
+    assert sum(table.rows for table in Store(tmp_path / "store").tables()) == 100
+    assert search.predict(paths[:2] + paths[-2:]).tolist() == ["green", "green", "red", "red"]
+
+
+def test_a_grid_search_by_id_stores_every_item_once(tmp_path):
+    """The same by the id of a network: each process loads it once, and the store holds every row once."""
+    paths, labels = labelled(write_colours(tmp_path / "data", 10))
+    estimator = TransferClassifier(BACKBONE, store=tmp_path / "store")
+    GridSearchCV(estimator, {"penalty": [1.0, 10.0]}, cv=3, n_jobs=2, error_score="raise").fit(paths, labels)
+    assert [table.rows for table in Store(tmp_path / "store").tables()] == [30]
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.array([0, 1] * 6),
+        np.array([True, False] * 6),
+        np.array(["a", "b"] * 6),
+        np.array(["a", "b"] * 6, dtype=object),
+        np.array([1.0, 2.0] * 6),
+    ],
+)
+def test_labels_come_back_as_they_were(y):
+    """Classes keep their type: numbers, truth values, texts."""
+    X = np.random.default_rng(0).normal(size=(12, 3)) + 5 * (y == y[0])[:, None]
+    model = TransferClassifier(head="ridge").fit(X, y)
+    assert model.classes_.dtype == y.dtype
+    assert model.predict(X).tolist() == y.tolist()
+
+
+KINDS = {
+    "tuple of paths": lambda paths: tuple(map(Path, paths)),
+    "array of texts": np.array,
+    "column of texts": lambda paths: np.array(paths, object)[:, None],
+    "pandas series": pd.Series,
+    "polars series": pl.Series,
+    "pandas frame": lambda paths: pd.DataFrame({"path": paths}),
+    "polars frame": lambda paths: pl.DataFrame({"path": paths}),
+    "PIL images": lambda paths: [opened(path) for path in paths],
+    "arrays": lambda paths: [np.asarray(opened(path)) for path in paths],
+    "one array": lambda paths: np.stack([np.asarray(opened(path)) for path in paths]),
+    "file contents": lambda paths: [Path(path).read_bytes() for path in paths],
+    "folder": lambda paths: str(Path(paths[0]).parents[1]),
+}
+
+
+def opened(path: str) -> Image.Image:
+    with Image.open(path) as image:
+        return image.copy()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_input_gives_the_same_features(colours, store, kind):
+    """Paths, images, arrays, series and frames of the same pictures."""
+    paths, _ = labelled(colours)
+    extractor = FeatureExtractor(BACKBONE, store=store)
+    expected = extractor.fit_transform(paths)
+    np.testing.assert_allclose(extractor.fit_transform(KINDS[kind](paths)), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        np.eye(4),
+        np.eye(4).tolist(),
+        np.eye(4, dtype=np.int64),
+        pd.DataFrame(np.eye(4), columns=list("abcd")),
+        pl.DataFrame(np.eye(4), schema=list("abcd")),
+        torch.eye(4),
+    ],
+)
+def test_plain_numbers_pass_through(X):
+    """A 2-D table of numbers is features already made, whoever made it; no network is needed and nothing is warned."""
+    out = FeatureExtractor().fit(X).transform(X)
+    np.testing.assert_array_equal(out, np.eye(4, dtype=np.float32))
+    model = TransferClassifier(head="ridge").fit(X, [0, 0, 1, 1])
+    assert model.predict(X).tolist() == [0, 0, 1, 1]
+
+
+def test_inputs_without_a_backbone_are_told(colours):
+    """The error says what to give."""
+    paths, labels = labelled(colours)
+    with pytest.raises(UsageError, match=r"TransferClassifier got inputs that are no features.*Give one: backbone="):
+        TransferClassifier().fit(paths, labels)
+
+
+def test_one_class_and_unequal_lengths_are_told(colours, store):
+    """Before any head is fitted."""
+    paths, labels = labelled(colours)
+    with pytest.raises(UsageError, match=r"Got 1 class: all labels are 'red'\. A classifier needs at least two"):
+        TransferClassifier(BACKBONE).fit(paths, ["red"] * len(paths))
+    with pytest.raises(UsageError, match="Got 24 inputs and 23 labels"):
+        TransferClassifier(BACKBONE, store=store).fit(paths, labels[1:])
+
+
+def test_a_bad_item_is_an_error(colours, tmp_path, store):
+    """scikit-learn knows rows by their place alone, so none may be left out."""
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    with pytest.raises(BadItemsError, match=r"row 1 .*bad\.png"):
+        FeatureExtractor(BACKBONE, store=store).fit_transform([labelled(colours)[0][0], str(tmp_path / "bad.png")])
+
+
+def test_layer_and_penalty_can_be_chosen(colours, store):
+    """Several layers: one is chosen. A given penalty stays, and with `auto` it is an error."""
+    paths, labels = labelled(colours)
+    model = TransferClassifier(BACKBONE, layer=["last", -3], head="ridge", penalty=7.0, store=store).fit(paths, labels)
+    assert model.head_.penalty == 7.0
+    assert set([model.layers_] if isinstance(model.layers_, str) else model.layers_) <= {
+        "last",
+        *PretrainedModel.load(BACKBONE).blocks,
+    }
+    assert model.score(paths, labels) > 0.9
+    with pytest.raises(UsageError, match="chooses its own penalty"):
+        TransferClassifier(BACKBONE, head="auto", penalty=1.0, store=store).fit(paths, labels)
+
+
+@pytest.mark.parametrize("head", ["centroid", "knn", "lda", "svm", SVC(), torch.nn.Linear(640, 3)])
+def test_heads_of_all_kinds(colours, store, head):
+    """Names, a scikit-learn classifier, torch layers: fitted from paths; the object given is not changed."""
+    paths, labels = labelled(colours)
+    before = {name: value.clone() for name, value in head.state_dict().items()} if hasattr(head, "state_dict") else {}
+    model = TransferClassifier(BACKBONE, head=head, store=store).fit(paths, labels)
+    proba = model.predict_proba(paths)
+    np.testing.assert_allclose(proba.sum(axis=1), 1, atol=1e-9)
+    assert model.score(paths, labels) > 0.9
+    for name, value in before.items():
+        assert torch.equal(head.state_dict()[name], value)
+    assert not hasattr(head, "classes_")
+
+
+@pytest.mark.parametrize("state", [3, None, np.random.RandomState(3), np.random.default_rng(3)])
+def test_random_states_of_scikit_learn(state):
+    """Whatever scikit-learn takes as random_state, within what it takes."""
+    X, y = np.random.default_rng(0).normal(size=(20, 4)), [0, 1] * 10
+    estimator = TransferClassifier(head="mlp:4,relu", random_state=state)
+    if isinstance(state, np.random.Generator):
+        with pytest.raises(ValueError, match="cannot be used to seed"):
+            estimator.fit(X, y)
+    else:
+        assert estimator.fit(X, y).predict(X).shape == (20,)
+
+
+def test_an_unknown_head_is_told_with_the_nearest_names():
+    """`logstic` is no head."""
+    with pytest.raises(UsageError, match="Did you mean logistic"):
+        TransferClassifier(head="logstic").fit(np.eye(4), [0, 0, 1, 1])
+    with pytest.raises(HeadError, match="A head cannot be made of"):
+        TransferClassifier(head=3.5).fit(np.eye(4), [0, 0, 1, 1])
+
+
+def test_edited_code_is_loaded_again(tmp_path, colours, monkeypatch):
+    """A network is kept in memory by its id, and loaded again when a local file of it has changed."""
+    paths, _ = labelled(colours)
+    code = tmp_path / "nets.py"
+    (tmp_path / "preprocess.json").write_text('{"resize": "exact", "resize_size": 16}', "utf-8")
+    widths = []
+    for width in (4, 16):
+        code.write_text(NETS.format(width), "utf-8")
+        net = f"torch:{code}:build?weights={save_weights(code, tmp_path / 'w.safetensors')}"
+        widths.append(FeatureExtractor(net).fit_transform(paths[:2]).shape[1])
+    assert widths == [4, 16]
+
+
+def save_weights(code: Path, file: Path) -> Path:
+    space: dict[str, object] = {}
+    exec(compile(code.read_text("utf-8"), str(code), "exec"), space)
+    save_file(space["build"]().state_dict(), file)
+    return file
+
+
+def test_threads_may_share_networks(colours, tmp_path):
+    """A search in threads asks for networks at once; more of them than are kept in memory."""
+    paths, labels = labelled(colours)
+    estimator = TransferClassifier(BACKBONE, head="ridge", store=tmp_path)
+    grid = {"backbone": [f"icecore:vision-s@random-{seed}" for seed in range(3)]}
+    search = GridSearchCV(estimator, grid, cv=2, n_jobs=2, error_score="raise")
+    with parallel_config("threading"):
+        search.fit(paths, labels)
+    assert search.best_score_ > 0.8
