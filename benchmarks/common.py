@@ -24,6 +24,8 @@ from typing import Any
 THREADS = int(os.environ.setdefault("OMP_NUM_THREADS", str(min(2, os.cpu_count() or 1))))
 os.environ.setdefault("MKL_NUM_THREADS", str(THREADS))
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 import numpy as np  # noqa: E402 - see above
 import torch  # noqa: E402 - see above
@@ -31,6 +33,7 @@ from PIL import Image  # noqa: E402 - see above
 
 torch.set_num_threads(THREADS)
 
+Side = Callable[[], Callable[[], None]]  # sets up, and returns what is to be measured
 LIBRARIES = ("icecore", "torch", "torchvision", "timm", "transformers", "numpy", "pyarrow", "pillow")
 
 
@@ -109,7 +112,7 @@ def mobilenet_folder() -> Iterator[Path]:
         yield Path(made)
 
 
-def alternate(sides: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
+def alternate(sides: Mapping[str, Side], rounds: int) -> dict[str, list[float]]:
     """Seconds of each side, which take turns; every round begins with the next one."""
     names = list(sides)
     taken: dict[str, list[float]] = {name: [] for name in names}
@@ -120,14 +123,12 @@ def alternate(sides: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, 
     return taken
 
 
-def seconds(work: Callable[[], Any]) -> float:
-    """How long something takes. What it returns first, if that is a function, is what is measured: setting up is not."""
+def seconds(work: Side) -> float:
+    """How long the function takes that `work` returns: setting up is not measured."""
     ready = work()
     begin = time.perf_counter()
-    if callable(ready):
-        ready()
-        return time.perf_counter() - begin
-    raise TypeError("A side returns the function to be measured.")
+    ready()
+    return time.perf_counter() - begin
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:

@@ -1,24 +1,29 @@
 """From files to features: icecore against the loops that timm and Transformers document, on the same backbone.
 
-Each side is given loaded networks and a list of files, and gives a matrix. All have the same threads and batch size; the
-peers load images in as many processes as icecore has threads, or in none where that is faster for them, and keep no
-store, whereas icecore hashes every file and writes every row to a fresh one.
+Each side is given loaded networks and a list of files, and gives a matrix. All have the same threads and batch size.
+The peers load images in as many processes as icecore has threads, or in none where that is faster for them. They keep
+no store, whereas icecore hashes every file and writes every row to a fresh one.
 """
 
 from __future__ import annotations
 
+import statistics
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # so that `python benchmarks/extraction.py` works from anywhere
 
-import statistics  # noqa: E402 - after the path
+import numpy as np
+import torch
+from PIL import Image
 
-from benchmarks.common import (  # noqa: E402 - after the path
+from benchmarks.common import (
     THREADS,
+    Side,
     alternate,
     finish,
     mobilenet_folder,
@@ -28,18 +33,14 @@ from benchmarks.common import (  # noqa: E402 - after the path
     seconds,
     show,
 )
-
-import numpy as np  # noqa: E402 - after `common`, which pins the threads
-import torch  # noqa: E402 - likewise
-from icecore import backbones  # noqa: E402 - likewise
-from icecore.data import read  # noqa: E402 - likewise
-from icecore.features import extract  # noqa: E402 - likewise
-from icecore.prefix import columns_of  # noqa: E402 - likewise
-from icecore.store import Store  # noqa: E402 - likewise
-from PIL import Image  # noqa: E402 - likewise
+from icecore import backbones
+from icecore.data import read
+from icecore.features import extract
+from icecore.prefix import columns_of
+from icecore.store import Store
 
 TIMM = "timm:resnet18@random"
-Side = Callable[[], Callable[[], None]]
+SMALL = 4  # a batch that may suit a CPU better than the usual one
 
 
 class Sides:
@@ -49,11 +50,11 @@ class Sides:
         self.files, self.batch_size = files, batch_size
         self.found: dict[str, np.ndarray] = {}
 
-    def icecore(self, id: str) -> Side:
+    def icecore(self, name: str) -> Side:
         """icecore with a fresh network, whose probe pass and digests are part of the work, and an empty store."""
 
         def begin() -> Callable[[], None]:
-            net = backbones.load(id, device="cpu")
+            net = backbones.load(name, device="cpu")
             place = tempfile.TemporaryDirectory()
 
             def work() -> None:
@@ -68,25 +69,25 @@ class Sides:
 
         return begin
 
-    def timm(self, workers: int) -> Side:
+    def timm(self, workers: int, batch_size: int) -> Side:
         """timm's own transforms and loader settings, as in its `inference.py` and its page on feature extraction."""
+        module = backbones.load(TIMM, device="cpu").module  # first: it makes torchvision importable beside any torch
         import timm
 
-        module = backbones.load(TIMM, device="cpu").module
         config = timm.data.resolve_model_data_config(module)
         transform = timm.data.create_transform(**config, is_training=False)
 
         def work() -> None:
             loader = torch.utils.data.DataLoader(
-                Photographs(self.files, transform), batch_size=self.batch_size, num_workers=workers
+                Photographs(self.files, transform), batch_size=batch_size, num_workers=workers
             )
             with torch.inference_mode():
                 rows = [module.forward_head(module.forward_features(batch), pre_logits=True) for batch in loader]
-            self.found["timm"] = torch.cat(rows).numpy()
+            self.found[f"timm, batches of {batch_size}"] = torch.cat(rows).numpy()
 
         return lambda: work
 
-    def processor_and_model(self, folder: Path, workers: int) -> Side:
+    def processor_and_model(self, folder: Path, workers: int, batch_size: int) -> Side:
         """Transformers' AutoImageProcessor and AutoModel, batch by batch, images loaded by a DataLoader."""
         from transformers import AutoImageProcessor, AutoModel
 
@@ -97,11 +98,11 @@ class Sides:
 
         def work() -> None:
             loader = torch.utils.data.DataLoader(
-                Photographs(self.files, prepared), batch_size=self.batch_size, num_workers=workers
+                Photographs(self.files, prepared), batch_size=batch_size, num_workers=workers
             )
             with torch.inference_mode():
                 rows = [model(pixel_values=batch).pooler_output for batch in loader]
-            self.found["AutoModel"] = torch.cat(rows).numpy()
+            self.found[f"AutoModel, batches of {batch_size}"] = torch.cat(rows).numpy()
 
         return lambda: work
 
@@ -113,7 +114,7 @@ class Sides:
 
         def work() -> None:
             files = [str(path) for path in self.files]
-            rows = [row for row in run(Names(files), batch_size=self.batch_size, num_workers=workers)]
+            rows = list(run(Names(files), batch_size=self.batch_size, num_workers=workers))
             self.found["pipeline"] = torch.cat([row.reshape(1, -1) for row in rows]).numpy()
 
         return lambda: work
@@ -145,10 +146,10 @@ class Names(torch.utils.data.Dataset[str]):
         return self.names[index]
 
 
-def fastest(make: Callable[[int], Side], sides: Sides) -> Side:
+def fastest(make: Callable[..., Side], sides: Sides) -> Side:
     """A peer with as many loading processes as suits it best, tried on an eighth of the files."""
     files, sides.files = sides.files, sides.files[::8]
-    made = [make(workers) for workers in (0, THREADS)]
+    made = [make(workers=workers) for workers in (0, THREADS)]
     best = min(made, key=seconds)
     sides.files = files
     return best
@@ -170,14 +171,16 @@ def compare(title: str, sides: Sides, ours: Side, peers: dict[str, Side], rounds
 
 def main() -> None:
     chosen = options(__doc__.partition("\n")[0])
-    rounds, most = (5, 1024) if chosen.full else (3, 128)
+    rounds, most = (5, 1024) if chosen.full else (3, 96)
+    sizes = (chosen.batch_size, SMALL)
     with photographs(chosen.data, most) as files, mobilenet_folder() as folder:
         sides = Sides(files, chosen.batch_size)
-        timm = {"timm": fastest(sides.timm, sides)}
+        timm = {f"timm, batches of {n}": fastest(partial(sides.timm, batch_size=n), sides) for n in sizes}
         hub = {
-            "AutoModel": fastest(lambda workers: sides.processor_and_model(folder, workers), sides),
-            "pipeline": fastest(lambda workers: sides.pipeline(folder, workers), sides),
+            f"AutoModel, batches of {n}": fastest(partial(sides.processor_and_model, folder, batch_size=n), sides)
+            for n in sizes
         }
+        hub["pipeline"] = fastest(partial(sides.pipeline, folder), sides)
         found = {
             "timm": compare(f"ResNet-18, {len(files)} photos", sides, sides.icecore(TIMM), timm, rounds),
             "transformers": compare(

@@ -11,14 +11,13 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # so that `python benchmarks/second_run.py` works from anywhere
 
-from benchmarks.common import finish, mobilenet_folder, options, photographs, show  # noqa: E402 - after the path
-
-from icecore import backbones  # noqa: E402 - after `common`, which pins the threads
-from icecore.backbones import Extractor  # noqa: E402 - likewise
-from icecore.data import read  # noqa: E402 - likewise
-from icecore.features import Report, extract  # noqa: E402 - likewise
-from icecore.prefix import columns_of  # noqa: E402 - likewise
-from icecore.store import Store  # noqa: E402 - likewise
+from benchmarks.common import finish, mobilenet_folder, options, photographs, show
+from icecore import backbones
+from icecore.backbones import Extractor
+from icecore.data import read
+from icecore.features import Report, extract
+from icecore.prefix import columns_of
+from icecore.store import Store
 
 AGAIN = 7
 

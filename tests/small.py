@@ -16,14 +16,14 @@ def picture(label: str, rng: np.random.Generator, side: int = 24) -> Image.Image
 
 
 def write_colours(
-    folder: Path, per_class: int = 8, *, seed: int = 0, classes: tuple[str, ...] = tuple(COLOURS)
+    folder: Path, per_class: int = 8, *, seed: int = 0, classes: tuple[str, ...] = tuple(COLOURS), ending: str = "png"
 ) -> Path:
-    """Class folders of small PNG files. Returns the folder."""
+    """Class folders of small files. Returns the folder."""
     rng = np.random.default_rng(seed)
     for label in classes:
         (folder / label).mkdir(parents=True, exist_ok=True)
         for number in range(per_class):
-            picture(label, rng).save(folder / label / f"{number:03d}.png")
+            picture(label, rng).save(folder / label / f"{number:03d}.{ending}")
     return folder
 
 

@@ -16,7 +16,7 @@ from torch import nn
 import icecore
 from icecore import PretrainedModel, TransferModel
 from icecore.errors import BadItemsError, DataError, PreprocessingError, UsageError
-from tests.api.counting import NETS, counted, forwarded
+from tests.networks import PROVIDERS, counted, forwarded
 from tests.small import BACKBONE, labelled, write_colours
 
 QUICK = {"progress": False, "repeats": 1, "folds": 3}
@@ -270,25 +270,15 @@ def test_the_report_is_plain_json(model):
     assert list(found["metrics"]["accuracy"]) == ["value", "low", "high"]
 
 
-def test_every_kind_of_network_loads(tmp_path):
-    """One door for all providers: bundled, torch, torchvision, timm, hf, and a bare timm name."""
-    (tmp_path / "nets.py").write_text(NETS.format(4), "utf-8")
-    (tmp_path / "preprocess.json").write_text('{"resize": "exact", "resize_size": 16}', "utf-8")
-    ids = {
-        BACKBONE: 640,
-        f"torch:{tmp_path / 'nets.py'}:build@random": 4,
-        "torchvision:mobilenet_v3_small@random": 1024,
-        "timm:test_resnet.r160_in1k@random": None,
-        "test_vit@random": None,
-    }
-    for name, width in ids.items():
-        preprocess = tmp_path / "preprocess.json" if name.startswith("torch:") else None
-        net = PretrainedModel.load(name, preprocess=preprocess, device="cpu")
-        assert net.modality == "image"
-        assert not net.backbone.module.training
-        assert len(net.layer("last").shape) >= 1
-        assert width is None or net.layer("last").shape[0] == width
-        assert not any(p.requires_grad for p in net.backbone.module.parameters())
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_every_kind_of_network_loads(tmp_path, provider):
+    """One door for all providers: eval mode, nothing that trains, a `last` layer, an id."""
+    net = PretrainedModel.load(PROVIDERS[provider](tmp_path), device="cpu")
+    assert net.modality == "image"
+    assert net.id.startswith(f"{provider}:")
+    assert not net.backbone.module.training
+    assert not any(p.requires_grad for p in net.backbone.module.parameters())
+    assert all(net.layer("last").shape)
 
 
 def test_a_network_in_training_mode_is_frozen(colours, store):

@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 import icecore
 from icecore import PretrainedModel, TransferModel
 from icecore.errors import ArtifactError, FingerprintError, HeadError, IcecoreError, LicenceError
-from tests.artifact.conftest import PREPROCESS, fit, of_hf, of_torch
+from tests.artifact.models import fit
+from tests.networks import PREPROCESS, of_hf, of_torch
 from tests.small import BACKBONE
 
 
@@ -26,7 +27,7 @@ def on_torch(colours: Path, store: Path, tmp_path: Path) -> tuple[Path, Path]:
 
 def change_one_weight(file: Path) -> None:
     state = load_file(file)
-    name = next(name for name, value in state.items() if value.is_floating_point())
+    name = next(name for name, value in state.items() if value.ndim == 4)  # a convolution
     state[name].view(-1)[0] += 1e-3
     save_file(state, file)
 

@@ -14,8 +14,8 @@ import pytest
 from icecore import TransferModel
 from icecore.artifact import read_manifest
 from icecore.errors import ArtifactError, BackboneError
-from tests.api.counting import counted
-from tests.artifact.conftest import fit, in_a_fresh_process
+from tests.artifact.models import fit, in_a_fresh_process
+from tests.networks import counted, of_torch
 from tests.small import BACKBONE
 
 
@@ -77,8 +77,6 @@ def test_a_fresh_process_predicts_the_same(saved, fitted, colours, tmp_path):
 
 def test_relative_paths_are_found_from_another_directory(colours, store, tmp_path, monkeypatch):
     """The id was given relative to the working folder; the model loads from elsewhere all the same."""
-    from tests.artifact.conftest import of_torch
-
     (tmp_path / "here").mkdir()
     (tmp_path / "there").mkdir()
     of_torch(tmp_path / "here")

@@ -45,7 +45,7 @@ def _write_tiny(name: str, folder: Path) -> None:
     transformers.utils.logging.disable_progress_bar()
     family, kind, side, config = TINY[name]
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.manual_seed(5)
         module = getattr(transformers, f"{family}{kind}")(getattr(transformers, f"{family}Config")(**config))
         for name_, value in module.named_buffers():  # fresh statistics would make batch norm the identity
             if "running" in name_:
@@ -104,7 +104,12 @@ def activation(x):
     return torch.nn.functional.leaky_relu(x, SLOPE)
 
 
-class Net(nn.Module):
+class Pools(nn.Module):
+    def pooled(self, x):
+        return x.mean((2, 3))
+
+
+class Net(Pools):
     def __init__(self, width=WIDTH, stride=2):
         super().__init__()
         self.stem = nn.Conv2d(3, width, 3, stride)
@@ -113,7 +118,7 @@ class Net(nn.Module):
 
     def forward(self, x):
         x = self.body(activation(self.stem(x)))
-        return self.fc(x.mean((2, 3)))
+        return self.fc(self.pooled(x))
 
 
 def build(width=WIDTH, stride=2):

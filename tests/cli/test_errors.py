@@ -49,7 +49,7 @@ def data(colours, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "status", "said"),
+    "case",
     [
         (("fit", "data", "-b", BACKBONE, "--head", "logstic"), 2, "There is no head called 'logstic'. Known are"),
         (("fit", "data", "-b", BACKBONE, "--head", "logstic"), 2, "Did you mean logistic?"),
@@ -86,8 +86,9 @@ def data(colours, tmp_path):
         (("inspect", BACKBONE, "--preprocess", "none.json"), 1, "none.json"),
     ],
 )
-def test_errors_are_one_paragraph(shell, data, model, words, status, said):
+def test_errors_are_one_paragraph(shell, data, model, case):
     """What came, what was expected, what to do; the right status; nothing on standard output."""
+    words, status, said = case
     done = shell(*(model if word == "MODEL" else word for word in words))
     assert done.status == status, done.err
     assert said in done.err
@@ -122,32 +123,41 @@ def test_strict_makes_a_bad_item_an_error(shell, colours, model, tmp_path):
         assert "Set aside 1 unreadable item:\n  row 12: green/zzz.png: not an image" in lax.err
 
 
-def test_a_file_that_may_not_be_written_is_a_plain_error(shell, colours, model, tmp_path):
-    """An operating system's refusal is the user's to mend, not a defect to report."""
+def test_a_file_that_cannot_be_written_is_told(shell, colours, model, tmp_path):
+    """An --out below a file: one sentence, and nothing is left half-written."""
     (tmp_path / "file").write_text("", "utf-8")
-    for words in (
-        ("predict", model, colours, "--out", "file/p.csv"),
-        ("extract", colours, "-b", BACKBONE, "--out", "file/f.npy"),
-    ):
-        done = shell(*words)
-        assert done.status == 1
+    commands = {
+        "file/p.csv": ("predict", model, colours),
+        "file/f.npy": ("extract", colours, "-b", BACKBONE),
+        "file/m": ("fit", colours, *FIT),
+    }
+    for out, words in commands.items():
+        done = shell(*words, "--out", out)
+        assert done.status in {1, 2}
         assert one_paragraph(done.err)
-        assert "file" in done.err
-        assert "inside icecore" not in done.err
+        assert "cannot be written" in done.err
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_defect_is_told_as_one(shell, tmp_path):
-    """An error that nobody foresaw: one line with its name, how to see more, and status 1."""
-    (tmp_path / "nets.py").write_text(
-        "from torch import nn\n"
-        "class Net(nn.Module):\n    def forward(self, x):\n        raise ZeroDivisionError('two\\nlines')\n"
-        "build = Net\n",
-        "utf-8",
-    )
-    (tmp_path / "p.json").write_text('{"resize": "exact", "resize_size": 8}', "utf-8")
-    done = shell("inspect", "torch:nets.py:build@random", "--preprocess", "p.json")
+def test_an_error_of_the_operating_system_is_no_defect(shell, colours, tmp_path):
+    """Where it comes through as it is, it is told with its file, without asking for a report."""
+    done = shell("extract", colours, "-b", BACKBONE, "--out", "f.npy", "--preprocess", tmp_path)
     assert done.status == 1
-    assert done.err == (
+    assert one_paragraph(done.err)
+    assert "inside icecore" not in done.err
+
+
+def test_a_defect_is_told_as_one(tmp_path):
+    """An error that nobody foresaw, here of a plug-in: one line with its name, how to see more, and status 1."""
+    code = (
+        "from icecore import plugins\nfrom icecore.cli.main import run\n"
+        "class Broken:\n    def accepts(self, source): raise ZeroDivisionError('two\\nlines')\n"
+        "plugins.register('readers', 'broken', Broken())\n"
+        "run(['extract', 'x', '-b', 'icecore:vision-s@random', '--out', 'f.npy'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == (
         "Error inside icecore: ZeroDivisionError: two lines. Run with --debug for the traceback, and report it.\n"
     )
 

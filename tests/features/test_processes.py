@@ -79,7 +79,7 @@ def kill_and_go_on(start: Start, tmp_path: Path, photos: int, times: int) -> Non
     for _ in range(times):
         child = start(EXTRACTOR, folder, root, 0)
         go([child])
-        time.sleep(dice.uniform(0.0, 2.5))
+        time.sleep(dice.uniform(0.0, 2.0))
         os.kill(child.pid, signal.SIGKILL)
         child.wait()
         now = committed(root)
@@ -88,7 +88,7 @@ def kill_and_go_on(start: Start, tmp_path: Path, photos: int, times: int) -> Non
         assert len(set(kept)) == len(kept), "a row was computed twice"
         if len(kept) < photos:
             done += 1
-    assert done, "no process was killed at work: take more photographs"
+    assert done > times // 2, "too few processes were killed at work: take more photographs"
     final = extracted(folder, root)
     assert (final.report.computed, final.report.reused) == (photos - len(kept), len(kept))
     assert len(committed(root)) == photos
@@ -126,12 +126,11 @@ def test_an_interrupted_run_keeps_what_is_done(start: Start, tmp_path: Path):
     assert (final.report.computed, final.report.reused) == (300 - kept, kept)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_two_processes_at_once_compute_no_row_twice(start: Start, tmp_path: Path, seed: int):
-    """Whatever the order in which each goes, a read returns every row once, and nothing is computed twice."""
+def test_two_processes_at_once_compute_no_row_twice(start: Start, tmp_path: Path):
+    """Though each goes in its own order, a read returns every row once, and nothing is computed twice."""
     folder, root = tmp_path / "photos", tmp_path / "store"
     write_photos(folder, range(80), side=96)
-    children = [start(EXTRACTOR, folder, root, seed * number) for number in (1, 2)]
+    children = [start(EXTRACTOR, folder, root, number) for number in (1, 2)]
     go(children)
     found = [child.communicate(timeout=120) for child in children]
     assert [child.returncode for child in children] == [0, 0], found
@@ -147,17 +146,17 @@ def test_two_processes_at_once_compute_no_row_twice(start: Start, tmp_path: Path
 def test_who_waits_for_a_process_that_is_killed_takes_over(start: Start, tmp_path: Path):
     """The rows that a dead process had claimed are computed by the one that waited for them."""
     folder, root = tmp_path / "photos", tmp_path / "store"
-    write_photos(folder, range(300), side=96)
+    write_photos(folder, range(150), side=96)
     first, second = start(EXTRACTOR, folder, root, 0), start(EXTRACTOR, folder, root, 0)
     go([first])
     while not list(root.glob("*/claims/*.claim")):
         time.sleep(0.01)
     go([second])
-    time.sleep(1.0)
+    time.sleep(0.5)
     os.kill(first.pid, signal.SIGKILL)
     out, err = second.communicate(timeout=120)
     assert second.returncode == 0, err
     computed, reused = json.loads(out)
-    assert computed + reused == 300
+    assert computed + reused == 150
     assert computed > 0
-    assert len(committed(root)) == len(set(committed(root))) == 300
+    assert len(committed(root)) == len(set(committed(root))) == 150

@@ -138,7 +138,7 @@ def test_what_cannot_give_probabilities_is_refused():
 
 def test_an_estimators_own_refusal_is_passed_on():
     """Where the estimator cannot be fitted, its reason is in the message."""
-    X, y, _ = data(3)
+    X, _, _ = data(3)
     with pytest.raises(
         HeadError, match="LinearDiscriminantAnalysis could not be fitted on 3 rows of 13 features: The nu"
     ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 from icecore import heads
@@ -41,6 +42,17 @@ def test_some_sweeps_are_logits(name):
     values = heads.sweep(name, X, y, 3, [None], FOLDS[:1])[0, test]
     expected = heads.make(name).fit(X[train], y[train], n_classes=3).predict_proba(X[test])
     np.testing.assert_allclose(Softmax()(values), expected, atol=1e-6)
+
+
+def test_a_warm_start_changes_nothing():
+    """Every penalty of logistic's path has the probabilities of a fit that started from nothing (digits)."""
+    X, y = load_digits(return_X_y=True)
+    train, test = np.arange(600), np.arange(600, 900)
+    grid = heads.penalties("logistic")
+    path = heads.sweep("logistic", X, y, 10, grid, [(train, test)])[:, test]
+    for penalty, values in zip(grid, path, strict=True):
+        alone = heads.make("logistic", penalty=penalty).fit(X[train], y[train], n_classes=10).predict_proba(X[test])
+        np.testing.assert_allclose(Softmax()(values), alone, atol=0.02)
 
 
 def test_rows_that_no_fold_tests_are_nan():

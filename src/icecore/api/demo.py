@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from sklearn.datasets import load_digits
 
 SIDE = 64
-PER_CLASS = 30
+PER_CLASS = 20
 
 
 def write_digits(folder: Path, *, per_class: int = PER_CLASS, seed: int = 0) -> Path:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +40,23 @@ def predictions_bad_json(result: Mapping[str, Predictions]) -> list[dict[str, An
 
 def write_predictions(result: Mapping[str, Predictions], path: Path) -> None:
     """Write a line for each good input: `row`, `input`, `label`, `probability` and `p:CLASS`; with several targets each
-    name after the target's. The format is the file's ending. Raises UsageError for an unknown one.
+    name after the target's. The format is the file's ending. Raises UsageError for an unknown one, and where the file
+    cannot be written.
     """
     require_format(path)
-    lines = _lines(result)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{uuid.uuid4().hex[:8]}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(_lines(result), aside)
+        aside.replace(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}.", do="Choose another place.") from error
+    finally:
+        with suppress(OSError):  # it has been renamed, or could not be made
+            aside.unlink()
+
+
+def _write(lines: list[dict[str, Any]], path: Path) -> None:
     if path.suffix == ".parquet":
         pq.write_table(pa.Table.from_pylist(lines), path)
     elif path.suffix == ".jsonl":

@@ -48,8 +48,9 @@ class TransformersProvider:
             extras.go_offline_if_unreachable()
         where = _where(reference, trust_remote_code)
         config = _attempt(reference, lambda: transformers.AutoConfig.from_pretrained(**where))
+        cls = _class(transformers, reference, config)
         preprocess = preprocess or _processor(transformers, reference, where, config)
-        module, missing = _network(transformers, reference, where, config)
+        module, missing = _network(cls, reference, where, config)
         notes = [f"not in the checkpoint, seeded random instead: {', '.join(missing)}"] if missing else []
         make = partial(
             TorchBackbone,
@@ -174,24 +175,36 @@ def _plain(config: Any) -> Preprocessing:
     return ImagePreprocessing(resize="exact", resize_size=size)
 
 
-def _network(
-    transformers: Any, reference: Reference, where: dict[str, Any], config: Any
-) -> tuple[nn.Module, list[str]]:
-    name = next(iter(getattr(config, "architectures", None) or ()), None)
-    cls = getattr(transformers, name, None) if name else None
+def _class(transformers: Any, reference: Reference, config: Any) -> Any:
+    """The class that the configuration names, or AutoModel where Transformers does not know it."""
+    name = next(iter(getattr(config, "architectures", None) or ()), "")
+    found = getattr(transformers, name, transformers.AutoModel)
+    _require_images(reference, found)
+    return found
+
+
+def _network(cls: Any, reference: Reference, where: dict[str, Any], config: Any) -> tuple[nn.Module, list[str]]:
+    """The network, and the names of those of its weights that the checkpoint lacks."""
     if reference.seed is not None:
-        build = (lambda: cls(config)) if cls else (lambda: transformers.AutoModel.from_config(config))
-        return _image_only(reference, seeded(reference.seed, lambda: _attempt(reference, build))), []
-    loader = cls or transformers.AutoModel
-    arguments = {**where, "config": config, "dtype": torch.float32, "output_loading_info": True}
-    module, info = seeded(0, lambda: _attempt(reference, lambda: loader.from_pretrained(**arguments)))
-    missing = sorted(info["missing_keys"])
+        build = getattr(cls, "from_config", cls)  # AutoModel has the one, a class of its own is the other
+        module, missing = seeded(reference.seed, lambda: _attempt(reference, lambda: build(config))), []
+    else:
+        module, missing = _pretrained(cls, reference, {**where, "config": config})
+    _require_images(reference, module)
+    return module, missing
+
+
+def _pretrained(cls: Any, reference: Reference, arguments: dict[str, Any]) -> tuple[Any, list[str]]:
+    def attempt(**more: Any) -> tuple[Any, list[str]]:
+        every = {**arguments, "dtype": torch.float32, "output_loading_info": True, **more}
+        module, info = seeded(0, lambda: _attempt(reference, lambda: cls.from_pretrained(**every)))
+        return module, sorted(info["missing_keys"])
+
+    module, missing = attempt()
     if missing and all("pooler." in name for name in missing):  # a random pooler is worse than none
-        arguments["add_pooling_layer"] = False
-        module, info = _attempt(reference, lambda: loader.from_pretrained(**arguments))
-        missing = sorted(info["missing_keys"])
+        module, missing = attempt(add_pooling_layer=False)
     _require_body(reference, module, missing)
-    return _image_only(reference, module), missing
+    return module, missing
 
 
 def _require_body(reference: Reference, module: Any, missing: list[str]) -> None:
@@ -207,12 +220,11 @@ def _require_body(reference: Reference, module: Any, missing: list[str]) -> None
         )
 
 
-def _image_only(reference: Reference, module: Any) -> nn.Module:
-    if module.main_input_name != "pixel_values":
-        raise BackboneError(
-            f"{reference} takes {module.main_input_name}, not images.", expected="An image network of Transformers."
-        )
-    return module  # type: ignore[no-any-return]  # checked by its main input
+def _require_images(reference: Reference, network: Any) -> None:
+    """By the main input of a network or its class; AutoModel has none yet."""
+    takes = getattr(network, "main_input_name", "pixel_values")
+    if takes != "pixel_values":
+        raise BackboneError(f"{reference} takes {takes}, not images.", expected="An image network of Transformers.")
 
 
 def _structure(config: Any) -> dict[str, Any]:

@@ -55,7 +55,9 @@ class TorchBackbone:
         classifier: str | None = None,
         sample: Any = None,
     ) -> None:
-        self.module = module.eval().requires_grad_(False).float()
+        self.module = module.eval().float()
+        for value in module.parameters():  # one by one, which scripted modules allow too
+            value.requires_grad_(False)
         self.id, self.provider, self.modality = id, provider, modality
         self.architecture, self.preprocessing = architecture, preprocessing
         self.licence, self.source, self.notes = licence or Licence(), source, tuple(notes)

@@ -72,7 +72,7 @@ def local(text: str) -> Path | None:
     """The file or folder of that name, where there is one."""
     try:
         path = Path(text).expanduser()
-        return path if path.exists() else None
+        return path if text and path.exists() else None
     except (OSError, RuntimeError):  # too long for a name; a home folder that nobody knows
         return None
 

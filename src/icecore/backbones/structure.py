@@ -27,6 +27,7 @@ _NO_STRUCTURE = {
     *("_backward_hooks", "_backward_pre_hooks", "_state_dict_hooks", "_state_dict_pre_hooks"),
     *("_load_state_dict_pre_hooks", "_load_state_dict_post_hooks", "_forward_hooks_with_kwargs"),
     *("_forward_hooks_always_called", "_forward_pre_hooks_with_kwargs", "call_super_init", "dump_patches", "_version"),
+    *("_is_torch_compile", "_compiled_call_impl"),
 }
 _HOOKS = {"_forward_hooks", "_forward_pre_hooks"}  # by numbers that only count registrations
 
@@ -48,8 +49,14 @@ class _Reader:
     def describe(self, part: nn.Module) -> list[Any]:
         own = {name: value for name, value in vars(part).items() if name not in _NO_STRUCTURE}
         hooks = {name: self._items(own.pop(name).values()) for name in _HOOKS if name in own}
-        scripted = part.code if isinstance(part, torch.jit.ScriptModule) else ""
-        return [full_name(type(part)), self._plain(own), hooks, scripted]
+        return [full_name(type(part)), self._plain(own), hooks, self._script(part)]
+
+    def _script(self, part: nn.Module) -> Any:
+        """Code of a scripted module, which has no class of its own, with the constants that it names."""
+        if not isinstance(part, torch.jit.ScriptModule) or not hasattr(part, "forward"):
+            return None
+        code, constants = part.code_with_constants
+        return [code, self._plain(constants.const_mapping)]
 
     def _plain(self, value: Any) -> Any:
         """JSON form of a value that has one; the name of its class for anything else."""

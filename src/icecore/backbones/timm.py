@@ -60,7 +60,7 @@ class TimmProvider:
             id=str(reference),
             provider=PROVIDER,
             architecture=_architecture(config, reference, arguments),
-            preprocessing=preprocess or TimmPreprocessing(timm, timm.data.resolve_model_data_config(module)),
+            preprocessing=preprocess or TimmPreprocessing(timm, _data_config(timm, module, arguments)),
             licence=_licence(config, reference),
             source=_source(config, reference, file),
             last=_final(module, config),
@@ -118,6 +118,15 @@ class TimmPreprocessing:
 def _transform(value: Mapping[str, Any]) -> TimmPreprocessing:
     config = {name: tuple(v) if isinstance(v, list) else v for name, v in value.items()}
     return TimmPreprocessing(extras.require("timm", "timm"), config)
+
+
+def _data_config(timm: Any, module: nn.Module, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """timm's own; for a network asked to be of one channel, mean and deviation are the averages of the three."""
+    config: dict[str, Any] = timm.data.resolve_model_data_config(module)
+    if arguments.get("in_chans") != 1:
+        return config
+    average = {name: (sum(config[name]) / len(config[name]),) for name in ("mean", "std")}
+    return config | average | {"input_size": (1, *config["input_size"][1:])}
 
 
 def _entry(name: str, config: Any) -> Entry:

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,8 @@ class TorchvisionProvider:
         file = options.pop("weights", None)
         enum = _enum(models, reference)
         arguments = {name: parse_option(value) for name, value in options.items()}
+        if enum is None and file is None and reference.seed is None:
+            raise WeightsError(f"torchvision has no weights of {reference.name}.", do="Give a file: ?weights=FILE.")
         state = weights.read(file) if file is not None and reference.seed is None else None
         module = _module(models, reference, enum, state, arguments)
         notes = []
@@ -122,7 +126,8 @@ def _module(
     own = state is None and reference.seed is None
     build = {"weights": enum} if own else _as_pretrained(reference.name, enum, state) | {"weights": None}
     try:
-        module: nn.Module = seeded(reference.seed, lambda: models.get_model(reference.name, **build | arguments))
+        with redirect_stdout(sys.stderr):  # torch announces downloads on the output that may be meant for programs
+            module: nn.Module = seeded(reference.seed, lambda: models.get_model(reference.name, **build | arguments))
     except (TypeError, ValueError) as error:
         raise WeightsError(f"{reference} cannot be built: {error}.", do="Check the options after the '?'.") from error
     except (URLError, OSError, RuntimeError) as error:  # RuntimeError: the hash of what was downloaded is wrong

@@ -60,8 +60,9 @@ def trace(module: nn.Module, forward: Callable[[], Any]) -> Trace:
     linears: deque[tuple[str, Tensor]] = deque(maxlen=_LAST_LINEARS)
 
     def before(name: str, args: Any, kwargs: Any) -> None:
-        call = record.calls.setdefault(name, Call(started=next(clock)))
-        call.last_started = next(clock)
+        now = next(clock)
+        call = record.calls.setdefault(name, Call(started=now))
+        call.last_started = now
         call.input = _shape(first_tensor((args, kwargs)))
 
     def after(name: str, part: nn.Module, output: Any) -> None:

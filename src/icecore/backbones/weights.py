@@ -7,6 +7,7 @@ import os
 import pickle
 import re
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,12 @@ from torch import Tensor, nn
 from icecore.errors import WeightsError
 
 _COUNTERS = {"n_averaged"}  # of torch's averaged models: no weight
+_MAKERS = ("scalar", "_reconstruct")
+_ARRAYS = import_module("numpy._core.multiarray")  # by name, because checkpoints name its two private makers
 _HARMLESS: list[Any] = [
-    argparse.Namespace,
-    np.dtype,
-    np.ndarray,
+    *(argparse.Namespace, np.dtype, np.ndarray),
     *(type(np.dtype(name)) for name in ("float32", "float64", "int32", "int64", "bool")),
-    (getattr(np, "_core").multiarray.scalar, "numpy.core.multiarray.scalar"),  # noqa: B009 - see below
-    (getattr(np, "_core").multiarray.scalar, "numpy._core.multiarray.scalar"),  # noqa: B009 - a private name of numpy
+    *((getattr(_ARRAYS, name), f"numpy.{core}.multiarray.{name}") for name in _MAKERS for core in ("core", "_core")),
 ]
 _NESTS = ("state_dict", "model_state_dict", "model", "model_ema", "ema", "net", "network", "weights", "module")
 
@@ -91,7 +91,7 @@ def _torch(file: Path) -> Any:
         with torch.serialization.safe_globals(_HARMLESS):
             return torch.load(file, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, KeyError, ValueError) as error:
-        if re.search(r"Unsupported (global|class|operand)|GLOBAL|TorchScript", str(error)):
+        if re.search(r"Unsupported (global|class)|GLOBAL|TorchScript", str(error)):
             raise _holds_code(file) from error
         raise _unreadable(file, error) from error
 
@@ -105,7 +105,7 @@ def _holds_code(file: Path) -> WeightsError:
 
 
 def _unreadable(file: Path, error: Exception) -> WeightsError:
-    reason = str(error).partition("\n")[0].partition("Please file an issue")[0].strip().rstrip(".")
+    reason = "it is no checkpoint" if isinstance(error, pickle.UnpicklingError) else str(error).partition(". ")[0]
     return WeightsError(
         f"The weights file {file} cannot be read: {reason or 'it ends too early'}.", do="Download or copy it again."
     )

@@ -20,7 +20,7 @@ def demo(json: options.Json = False) -> None:
     pictures = api.write_digits(folder / "digits")
     out, store = folder / "digits.icecore", folder / "store"
     if not json:
-        say(f"Wrote 300 pictures of handwritten digits on clutter, 30 a class, to {pictures}")
+        say(f"Wrote 200 pictures of handwritten digits on clutter, 20 a class, to {pictures}")
         say(f"Backbone {BACKBONE}: an untrained network with seeded random weights; expect little of it.", "")
     model = api.fit(pictures, backbone=BACKBONE, out=out, store=store, progress=not json)
     again = api.fit(pictures, backbone=BACKBONE, head="logistic", store=store, progress=not json)

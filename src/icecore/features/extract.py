@@ -39,7 +39,8 @@ def extract(
         dataset: the items. Equal contents are computed once.
         columns: what is wanted; all layers come from one pass.
         store: where rows are kept.
-        batch_size: items in one forward pass; halved where they do not fit in memory.
+        batch_size: items in one forward pass at most; halved where they do not fit in memory, and fewer where that is
+            faster on a CPU.
         workers: threads that read and decode; by default as many as there are cores, up to 8.
         strict: make bad items an error instead of setting them aside.
         progress: told about the work.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from typing import Any
@@ -14,11 +15,17 @@ from icecore.backbones import INPUT, Extractor, Layer
 from icecore.errors import BackboneError, BadItemError
 from icecore.prefix import Column, pool
 
+# On a CPU the largest activation of a pass stays below this. From 32 MB on, glibc asks the system for the memory of
+# every tensor anew: MobileNetV2 then takes up to three times as long for each image.
+_ACTIVATION_BYTES = 24 << 20
+
 Values = dict[Column, np.ndarray]
 
 
 class Forward:
-    """Runs batches. What did not fit in memory is halved, and the smaller size is kept to from then on.
+    """Runs batches, in pieces of a size that suits the device.
+
+    What did not fit in memory is halved, and the smaller size is kept to from then on.
 
     Args:
         backbone: the frozen network.
@@ -27,6 +34,7 @@ class Forward:
 
     def __init__(self, backbone: Extractor, columns: Sequence[Column]) -> None:
         self._backbone, self._columns = backbone, columns
+        self._most = _suits(backbone)
         self._fits: dict[Hashable, int] = {}
         self._ways: dict[str, list[str]] = defaultdict(list)
         for column in columns:
@@ -39,7 +47,7 @@ class Forward:
         inputs of this shape, though it can on others.
         """
         bucket = self._backbone.bucket(inputs[0])
-        size = self._fits.get(bucket, len(inputs))
+        size = self._fits.get(bucket, self._most)
         if size < len(inputs):
             parts = [self(inputs[start : start + size]) for start in range(0, len(inputs), size)]
             return {column: np.concatenate([part[column] for part in parts]) for column in self._columns}
@@ -78,6 +86,14 @@ class Forward:
         if shape == self._backbone.layers()[INPUT].shape:
             raise error
         raise BadItemError(f"the network cannot run on an input of shape {shape}: {_first_line(error)}") from error
+
+
+def _suits(backbone: Extractor) -> int:
+    """How many items a pass may have."""
+    if torch.device(getattr(backbone, "device", "meta")).type != "cpu":
+        return 1 << 30
+    largest = max(math.prod(layer.shape) for layer in backbone.layers().values())
+    return max(1, _ACTIVATION_BYTES // (4 * largest))
 
 
 def finite(values: Values, n: int) -> np.ndarray:

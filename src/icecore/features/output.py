@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from icecore.errors import UsageError
 from icecore.features.result import Features
 from icecore.prefix import Column
 
-_PIECE_BYTES, _PIECE_ROWS = 64 << 20, 2048
+_PIECE_BYTES, _PIECE_ROWS = 16 << 20, 2048
 _TAKEN = ("row", "input", "file")  # columns of ours, and a parameter of `np.savez`
 
 
@@ -47,7 +48,8 @@ def write(features: Features, path: Path) -> None:
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}.", do="Choose another place.") from error
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):  # it has been renamed, or could not be made
+            aside.unlink()
 
 
 def writer_for(path: Path) -> Callable[[Features, Path], None]:

@@ -31,7 +31,7 @@ class SvmHead(LinearHead):
     """
 
     name = "svm"
-    penalties = (10.0, 3.0, 1.0, 0.3)
+    penalties = (3.0, 1.0, 0.3)
     default_penalty = 1.0
     known_options: ClassVar[Mapping[str, specs.Converter]] = {"C": specs.positive}
     penalty_option = "C"

@@ -37,7 +37,7 @@ def columns_of(backbone: Extractor, layers: str | int | Sequence[str | int], poo
     Raises LayerError with the nearest names.
     """
     wanted = [layers] if isinstance(layers, str | int) else list(layers)
-    names = {name for request in wanted for name in _names(backbone, str(request))}
+    names = {name for request in wanted for name in _names(backbone, request)}
     known = backbone.layers()
     return [Column(name, canonical_pooling(known[name], pooling)) for name in known if name in names]
 
@@ -94,8 +94,11 @@ def network_about(backbone: Extractor) -> dict[str, Any]:
     }
 
 
-def _names(backbone: Extractor, request: str) -> list[str]:
+def _names(backbone: Extractor, request: str | int) -> list[str]:
+    """A number is always a block; a text of digits is a module first, as in `nn.Sequential`."""
     known = backbone.layers()
+    if isinstance(request, int):
+        return [_block(backbone, request)]
     if request in known:
         return [request]
     if request == "all":

@@ -38,6 +38,8 @@ def canonical_pooling(layer: Layer, pooling: str) -> str:
             f"It is not known which axis of the layer {layer.name}, of shape {layer.shape}, holds the channels.",
             do="Use flatten or none.",
         )
+    if name == "thumbnail" and not {"height", "width"} <= set(layer.axes):
+        raise LayerError(f"The layer {layer.name} is no image: its axes are {', '.join(layer.axes)}.", do="Use mean.")
     return name
 
 
