@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from icecore import PretrainedModel
+from icecore import FeatureExtractor, PretrainedModel
 from icecore.backbones.torchvision_ops import ensure_torchvision_imports
 from tests.small import BACKBONE
 
@@ -89,3 +90,8 @@ def counted(log: Path) -> PretrainedModel:
 def forwarded(log: Path) -> int:
     """Items forwarded so far."""
     return sum(map(int, log.read_text("ascii").split()))
+
+
+def features_of_one(net: PretrainedModel, path: str, store: Path) -> np.ndarray:
+    """Features of one picture, (1, d)."""
+    return FeatureExtractor(net, store=store).fit_transform([path])

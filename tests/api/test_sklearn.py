@@ -16,10 +16,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.parallel import Parallel, delayed
 
 from icecore import FeatureExtractor, PretrainedModel, Store, TransferClassifier
 from icecore.errors import BadItemsError, HeadError, IcecoreError, UsageError
-from tests.networks import counted, forwarded, of_torch
+from tests.networks import PROVIDERS, counted, features_of_one, forwarded, of_torch
 from tests.small import BACKBONE, labelled, write_colours
 
 
@@ -233,6 +234,19 @@ def test_edited_code_is_loaded_again(tmp_path, colours):
     paths, _ = labelled(colours)
     widths = [FeatureExtractor(of_torch(tmp_path, width)).fit_transform(paths[:2]).shape[1] for width in (4, 16)]
     assert widths == [4, 16]
+
+
+def test_loaded_networks_go_to_other_processes(colours, tmp_path):
+    """A network of any provider, given as it is, works in the processes of a search, and gives the same features."""
+    path = labelled(colours)[0][0]
+    nets = []
+    for name, make in PROVIDERS.items():
+        (tmp_path / name).mkdir()
+        nets.append(PretrainedModel.load(make(tmp_path / name)))
+    here = [features_of_one(net, path, tmp_path / "here") for net in nets]
+    there = Parallel(n_jobs=2)(delayed(features_of_one)(net, path, tmp_path / "there") for net in nets)
+    for one, other in zip(here, there, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
 def test_threads_may_share_networks(colours, tmp_path):

@@ -108,18 +108,6 @@ class Misnames(Fake):
         return {**self.net.layers(), "1": Layer("0", (6, 15, 15), ("channels", "height", "width"))}
 
 
-class SameKeys(Fake):
-    @property
-    def architecture(self):
-        return {}
-
-    def weights_digest(self, layer):
-        return ""
-
-    def layers(self):
-        return {name: self.net.layers()[name] for name in ("0", "1")}
-
-
 class Axes(Fake):
     def layers(self):
         return {**self.net.layers(), "last": Layer("last", (8,), ("tokens", "channels"))}
@@ -145,7 +133,6 @@ BROKEN = {
     Shapes: r"must have the shape \(6, 14, 14\) that layers\(\) says, not \(6, 15, 15\)",
     Training: "must be in eval mode",
     Counts: "it changed",
-    SameKeys: "Keys must differ by layer",
     Misnames: "must name '1' by its own name, not '0'",
     Axes: "last has 1 axes; it names",
     Silent: "must raise LayerError for a layer that is not there",

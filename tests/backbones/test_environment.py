@@ -54,6 +54,7 @@ load("torchvision:squeezenet1_1@random", device="cpu").layers()
 """
 
 
+@pytest.mark.slow
 def test_libraries_come_up_through_icecores_door():
     """Whatever mixture of torch and torchvision is installed here, each library that needs it can be used."""
     done = fresh(DOORS)
@@ -117,6 +118,7 @@ def test_weights_that_are_not_here():
     assert int(again.split()[1]) < 10
 
 
+@pytest.mark.slow
 def test_torchvision_weights_that_are_not_here():
     """The error names the file, where it comes from and where it belongs."""
     (said,) = answers(["torchvision:resnet18"], https_proxy="http://127.0.0.1:9", no_proxy="")

@@ -20,6 +20,7 @@ from icecore.store import Store
 from tests.features.photos import Tiny, forwarded, pixels, tiny, write_photos
 
 ANY_SIZE = ImagePreprocessing()
+CUDA = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
 
 
 class Small(Tiny):
@@ -27,7 +28,7 @@ class Small(Tiny):
 
     def forward(self, x: Tensor) -> Tensor:
         if len(x) > self.seen.get("room", len(x)):
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+            raise self.seen["error"]
         return super().forward(x)
 
 
@@ -43,9 +44,10 @@ def last(backbone: Extractor, data: object, store: Store, **options: object) -> 
     return extract(backbone, read(data), columns_of(backbone, "last"), store=store, **options)
 
 
-def small(room: int) -> Extractor:
+def small(room: int, error: Exception = CUDA) -> Extractor:
+    """Room is short only once the probe pass is over."""
     backbone = tiny(Small())
-    backbone.module.seen["room"] = room
+    backbone.module.seen |= {"room": room, "error": error}
     return backbone
 
 
@@ -84,14 +86,7 @@ def test_an_item_that_does_not_fit_alone_is_an_error(folder: Path, store: Store)
 )
 def test_every_way_to_run_out_of_memory_is_known(folder: Path, store: Store, error: Exception):
     """Python, torch on a CPU and torch on a Mac say it in their own ways."""
-
-    class Full(Tiny):
-        def forward(self, x: Tensor) -> Tensor:
-            if len(x) > 2:
-                raise error
-            return super().forward(x)
-
-    backbone = tiny(Full())
+    backbone = small(2, error)
     assert len(last(backbone, folder, store)) == 10
     assert forwarded(backbone) == 10
 

@@ -10,6 +10,7 @@ from torch import nn
 from icecore import backbones
 from icecore.api.options import open_preprocessing, open_progress, open_store
 from icecore.backbones import Extractor, Layer, Licence
+from icecore.backbones.torchvision_ops import ensure_torchvision_imports
 from icecore.data import read
 from icecore.features import Features, Progress, extract
 from icecore.prefix import blocks, columns_of
@@ -32,6 +33,10 @@ class PretrainedModel:
 
     def __repr__(self) -> str:
         return f"PretrainedModel({self.id!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For other processes, such as those of a search: the network comes after what lets it be imported there."""
+        return _restored, (_Importable(), self.backbone)
 
     def __sklearn_clone__(self) -> PretrainedModel:
         """Itself: what is frozen need not be copied for every trial of a search."""
@@ -173,3 +178,14 @@ class PretrainedModel:
     def modality(self) -> str:
         """Of the inputs: `image`."""
         return self.backbone.modality
+
+
+class _Importable:
+    """Where this is unpickled, torchvision can be imported, which networks of several providers refer to."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ensure_torchvision_imports, ()
+
+
+def _restored(_importable: None, backbone: Extractor) -> PretrainedModel:
+    return PretrainedModel(backbone)

@@ -185,9 +185,11 @@ def _class(transformers: Any, reference: Reference, config: Any) -> Any:
 
 def _network(cls: Any, reference: Reference, where: dict[str, Any], config: Any) -> tuple[nn.Module, list[str]]:
     """The network, and the names of those of its weights that the checkpoint lacks."""
+    module: Any
+    missing: list[str] = []
     if reference.seed is not None:
         build = getattr(cls, "from_config", cls)  # AutoModel has the one, a class of its own is the other
-        module, missing = seeded(reference.seed, lambda: _attempt(reference, lambda: build(config))), []
+        module = seeded(reference.seed, lambda: _attempt(reference, lambda: build(config)))
     else:
         module, missing = _pretrained(cls, reference, {**where, "config": config})
     _require_images(reference, module)

@@ -2,7 +2,7 @@
 
 A plan first (what is asked, what is there, what is missing), then a bounded pipeline (read, hash, decode, prepare,
 batch, forward, pool, write). Equal inputs are computed once, all layers come from one pass, and what one run or process
-has computed no other computes again.
+has computed no other computes again, unless another version or engine computed it and a few rows show that it differs.
 """
 
 from icecore.features.extract import bad_items_error, extract
