@@ -39,6 +39,7 @@ def test_named_heads_keep_the_contract(spec, class_weight):
     check_head(lambda: heads.make(spec, class_weight=class_weight))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", ["mlp:16", "mlp:16,batchnorm,gelu,dropout0.1,8,layernorm,silu"])
 def test_mlps_keep_the_contract(spec):
     """So does a stack of dense layers."""
@@ -60,6 +61,7 @@ def test_the_users_estimators_keep_the_contract(estimator):
     check_head(lambda: heads.make(estimator))
 
 
+@pytest.mark.slow
 def test_the_users_layers_keep_the_contract():
     """So does a factory of layers. (A module in memory has a fixed width, so it cannot be tried on every shape.)"""
     check_head(lambda: heads.make("torch:tests.heads.own_layers:two_layers"))
