@@ -18,16 +18,13 @@ from tests.backbones.networks import (
     Outputs,
     Reuses,
     TokensFirst,
+    close,
     plain,
     run,
     seeded,
     whole,
     wrapped,
 )
-
-
-def close(a, b) -> bool:
-    return bool((a - b).norm() <= 1e-5 * b.norm())
 
 
 def test_layers_come_in_the_order_in_which_they_finish():

@@ -56,6 +56,8 @@ def test_the_card_wins_over_the_text(tmp_path):
 def test_kinds():
     """What may be sold, what may not, and what is neither."""
     assert permissive("Apache-2.0")
+    assert permissive("mit and apache-2.0")
+    assert not permissive("mit and gpl-3.0")
     assert not permissive("unknown")
     assert not permissive("gpl-3.0")
     assert [non_commercial(n) for n in ("cc-by-nc-4.0", "cc-by-nc-sa-4.0", "fair-noncommercial-research", "mit")] == [

@@ -9,7 +9,7 @@ from icecore.backbones import extras, load, load_saved, save
 from icecore.errors import WeightsError
 from icecore.prefix import Column, blocks, column_key, pool
 from icecore.testing import check_backbone
-from tests.backbones.networks import run
+from tests.backbones.networks import close, run
 
 CHEAP = [
     "test_vit",
@@ -39,8 +39,8 @@ def equals_timm(name, images):
         expected = net.module.forward_head(net.module.forward_features(x), pre_logits=True)
         logits = net.module(x)
     found = run(net, images, ["last", "logits", *blocks(net)])
-    torch.testing.assert_close(found["last"], expected, rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(found["logits"], logits, rtol=1e-5, atol=1e-5)
+    assert close(found["last"], expected)
+    assert close(found["logits"], logits)
     for block in blocks(net):
         layer = net.layers()[block]
         assert pool(layer, found[block], "mean").shape == (len(images), layer.shape[layer.axes.index("channels")])
@@ -75,7 +75,7 @@ def test_the_mean_of_tokens_is_timms_own(images):
         with torch.no_grad():
             expected = net.module.pool(net.module.forward_features(x))
         found = pool(layer, run(net, images, ["norm"])["norm"], "mean")
-        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+        assert close(found, expected)
         assert layer.prefix_tokens == net.module.num_prefix_tokens > 0
 
 

@@ -15,7 +15,7 @@ from icecore.data import ImagePreprocessing, read
 from icecore.data import load as load_item
 from icecore.errors import BackboneError, PreprocessingError, UnknownBackboneError, WeightsError
 from icecore.prefix import prefix_key
-from tests.backbones.networks import PREPARE, plain, resnet20, run, seeded, wrapped
+from tests.backbones.networks import PREPARE, close, plain, resnet20, run, seeded, wrapped
 
 CIFAR = ImagePreprocessing(resize="exact", resize_size=32, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 
@@ -30,9 +30,9 @@ def test_resnet20_from_its_own_checkpoint(assets, photos):
     own.load_state_dict({name.removeprefix("module."): value for name, value in state.items()})
     with torch.no_grad():
         logits = own(torch.stack([net.prepare(photo) for photo in photos]))
-        torch.testing.assert_close(found["logits"], logits, rtol=1e-5, atol=1e-5)
-        torch.testing.assert_close(own.linear(found["last"]), logits, rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(found["layer3.2"].mean((2, 3)), found["last"], rtol=1e-5, atol=1e-5)
+        assert close(found["logits"], logits)
+        assert close(own.linear(found["last"]), logits)
+    assert close(found["layer3.2"].mean((2, 3)), found["last"])
     assert net.source == str(file)
 
 

@@ -9,7 +9,7 @@ from torch import nn
 from icecore.backbones import extras, load, load_saved, save
 from icecore.errors import WeightsError
 from icecore.prefix import Column, blocks, column_key, pool
-from tests.backbones.networks import run
+from tests.backbones.networks import close, run
 
 CHEAP = ["resnet18", "mobilenet_v3_small", "mnasnet0_5", "shufflenet_v2_x0_5", "regnet_y_400mf", "squeezenet1_1"]
 DEAR = [
@@ -40,8 +40,8 @@ def equals_torchvision(name, images):
     with torch.no_grad():
         expected, logits = below_classifier(net.module)(x), net.module(x)
     pooled = pool(net.layers()["last"], found["last"], "mean" if found["last"].dim() > 2 else "none")
-    torch.testing.assert_close(pooled, expected, rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(found["logits"], logits, rtol=1e-5, atol=1e-5)
+    assert close(pooled, expected)
+    assert close(found["logits"], logits)
     return net
 
 
@@ -70,8 +70,8 @@ def test_real_weights_of_a_file(assets, photos):
     x = torch.stack([models.MobileNet_V2_Weights.IMAGENET1K_V1.transforms()(photo) for photo in photos])
     found = run(net, photos, ["last", "logits"])
     with torch.no_grad():
-        torch.testing.assert_close(found["logits"], own.eval()(x), rtol=1e-5, atol=1e-5)
-        torch.testing.assert_close(found["last"], below_classifier(own)(x), rtol=1e-5, atol=1e-5)
+        assert close(found["logits"], own.eval()(x))
+        assert close(found["last"], below_classifier(own)(x))
     assert "taken from MobileNet_V2_Weights.IMAGENET1K_V1" in net.notes[0]
     assert (net.source, net.licence.name) == (str(file), "unknown")
 
@@ -115,7 +115,7 @@ def test_googlenet_of_a_file_transforms_its_input(images, tmp_path):
     net = load(f"torchvision:googlenet?weights={tmp_path}/w.pt", device="cpu")
     x = torch.stack([net.prepare(image) for image in images])
     with torch.no_grad():
-        torch.testing.assert_close(run(net, images, ["logits"])["logits"], own(x), rtol=1e-5, atol=1e-5)
+        assert close(run(net, images, ["logits"])["logits"], own(x))
 
 
 def test_named_weights_that_there_are_not():

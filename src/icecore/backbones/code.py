@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import inspect
 import sys
-import sysconfig
 import types
 from collections.abc import Iterable, Iterator
-from functools import cache
-from pathlib import Path
 from typing import Any
+
+_LIBRARIES = {"timm", "torchvision", "transformers"}
 
 
 def code_of(parts: Iterable[Any]) -> dict[str, str]:
     """Source by name of classes and functions, and of the classes and functions that those refer to.
 
-    torch and what comes with Python is left out, and what other installed libraries refer to is not followed: their
-    versions are recorded with the rows.
+    References are followed within the packages of the parts, wherever these are installed. torch and what comes with
+    Python is left out, and libraries of networks are not followed: their versions are recorded with the rows.
     """
-    found: dict[str, str] = {}
     waiting = list(parts)
+    homes = {_top(part) for part in waiting} - _LIBRARIES
+    found: dict[str, str] = {}
     while waiting:
         part = waiting.pop()
         name = full_name(part)
-        if name not in found and not _of_torch_or_python(part):
+        if name not in found and _top(part) != "torch" and _top(part) not in sys.stdlib_module_names:
             found[name] = _source(part)
-            waiting += [] if _installed(part) else _referred(part)
+            waiting += _referred(part) if _top(part) in homes else []
     return found
 
 
@@ -87,16 +87,5 @@ def _bytes(code: types.CodeType) -> str:
     return f"{code.co_code.hex()} {code.co_names} {constants}"
 
 
-def _of_torch_or_python(part: Any) -> bool:
-    top = part.__module__.partition(".")[0]
-    return top == "torch" or top in sys.stdlib_module_names
-
-
-@cache
-def _libraries() -> tuple[Path, ...]:
-    return tuple(Path(sysconfig.get_path(kind)).resolve() for kind in ("purelib", "platlib"))
-
-
-def _installed(part: Any) -> bool:
-    file = getattr(sys.modules.get(part.__module__), "__file__", None)
-    return file is not None and any(Path(file).resolve().is_relative_to(folder) for folder in _libraries())
+def _top(part: Any) -> str:
+    return str(part.__module__).partition(".")[0]

@@ -28,7 +28,7 @@ _TEXTS = {
 
 def permissive(name: str) -> bool:
     """Whether use, change and sale are allowed with at most a notice."""
-    return name.lower() in PERMISSIVE
+    return all(part in PERMISSIVE for part in name.lower().split(" and "))
 
 
 def non_commercial(name: str) -> bool:

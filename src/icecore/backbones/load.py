@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import torch
 from torch import nn
 
 from icecore import plugins
@@ -34,18 +35,20 @@ def load(
         require_licence: `permissive`, or names of licences separated by commas.
 
     Raises:
-        UnknownBackboneError, WeightsError, PreprocessingError, LicenceError, MissingExtraError.
+        UnknownBackboneError, WeightsError, PreprocessingError, LicenceError, MissingExtraError, and UsageError for a
+        device that there is not.
 
     Example:
         >>> net = load("timm:resnet18@random", device="cpu")
         >>> net.layers()["last"].shape
         (512,)
     """
+    target = resolve(device)
     reference = parse(id)
     provider = plugins.get("backbones", reference.provider)
     backbone = provider.load(reference, preprocess=preprocess, trust_remote_code=trust_remote_code)
     licence.require(backbone.licence, require_licence, id)
-    return _placed(backbone, device)
+    return _placed(backbone, target)
 
 
 def wrap(
@@ -61,9 +64,10 @@ def wrap(
 
     Raises PreprocessingError, and BackboneError where the module cannot be copied.
     """
+    target = resolve(device)
     if preprocess is None:
         raise unknown_preprocessing(name)
-    return _placed(wrapped(_copied(module, name), preprocess, name), device)
+    return _placed(wrapped(_copied(module, name), preprocess, name), target)
 
 
 def _copied(module: nn.Module, name: str) -> nn.Module:
@@ -77,6 +81,5 @@ def _copied(module: nn.Module, name: str) -> nn.Module:
         ) from error
 
 
-def _placed(backbone: Any, device: str | None) -> Extractor:
-    target = resolve(device)
-    return backbone.to(target) if hasattr(backbone, "to") else backbone  # type: ignore[no-any-return]  # plug-ins
+def _placed(backbone: Any, device: torch.device) -> Extractor:
+    return backbone.to(device) if hasattr(backbone, "to") else backbone  # type: ignore[no-any-return]  # plug-ins
