@@ -12,7 +12,7 @@ from icecore.errors import UsageError
 
 BUILT_IN = {
     "backbones": {"timm", "torchvision", "hf", "torch"},
-    "heads": {"logistic", "ridge", "svm", "svm-rbf", "knn", "centroid", "lda", "mlp", "auto"},
+    "heads": {"logistic", "ridge", "svm", "svm-rbf", "knn", "centroid", "lda", "mlp"},
     "readers": {"folder", "table", "frame", "sequence"},
 }
 

@@ -168,6 +168,12 @@ def test_a_bomb_is_refused_from_its_header():
     assert reason(Image.new("1", (20_000, 20_000))).startswith("20000 x 20000 pixels is more than")
 
 
+def test_a_thread_is_refused():
+    """An image that is nothing but long would fill the memory when its short edge is resized."""
+    assert reason(Image.new("L", (1, 2_000))) == "1 x 2000 pixels is too thin: one edge is over 500 times the other"
+    assert decode_image(Image.new("L", (1, 500))).size == (1, 500)
+
+
 def test_a_lower_limit_of_the_users_holds(monkeypatch):
     """Who told Pillow to accept less gets a reason that says so."""
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_PIXELS = 178_956_970
+MAX_RATIO = 500  # of the longer to the shorter edge: a thread one pixel wide, resized to 256, would fill the memory
 
 _ORIENTATION = 0x0112
 _UPRIGHT = {
@@ -95,6 +96,8 @@ def _require_size(size: tuple[int, int]) -> None:
         raise BadItemError(f"{width} x {height} pixels is more than {MAX_PIXELS:,}, the most that is decoded")
     if width * height == 0:
         raise BadItemError(f"the image has no pixels: {width} x {height}")
+    if max(size) > MAX_RATIO * min(size):
+        raise BadItemError(f"{width} x {height} pixels is too thin: one edge is over {MAX_RATIO} times the other")
 
 
 def _not_an_image(raw: bytes) -> BadItemError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -163,7 +164,8 @@ class Table:
             arrays = {name: part.table.column(name).chunk(0) for name in others}
             origin = Origin({name: part.origin.about[name] for name in others}, part.origin.written_by)
             write_part(self.folder, part.keys, arrays, origin, time_of(part.name))
-        set_aside(part.path, ASIDE)
+        with contextlib.suppress(FileNotFoundError):  # another process did the same just now
+            set_aside(part.path, ASIDE)
 
     def _locate(self, column: str, keys: NDArray[np.uint8]) -> tuple[PartIndex, NDArray[np.int64]]:
         """Where rows lie. Damaged parts on the way are set aside, after which another part may hold the row."""
