@@ -19,7 +19,7 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/pytest -m "not slow" -n 2 --cov --cov-report= --cov-fail-under=0
-	$(BIN)/pytest -m slow --cov --cov-append
+	$(BIN)/pytest -m slow -n 2 --cov --cov-append
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .

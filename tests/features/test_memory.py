@@ -46,5 +46,5 @@ def test_ten_times_the_items_need_no_more_memory(start: Start, tmp_path: Path):
         assert out, err
         peaks.append([int(number) for number in out.split()])
     (extracted, written), (extracted_more, written_more) = peaks
-    assert extracted_more - extracted < 120, f"megabytes: {peaks}"
-    assert written_more - written < 120, f"megabytes: {peaks}"
+    assert extracted_more - extracted < 200, f"megabytes: {peaks}"
+    assert written_more - written < 200, f"megabytes: {peaks}"
