@@ -28,7 +28,7 @@ def demo(json: options.Json = False) -> None:
         print_json(model.report.to_json() | {"second_extraction": again.report.to_json()["extraction"]})
         return
     show(model, out)
-    say("", "Three pictures:")
+    say("", "Three pictures (of those it was trained on):")
     some = [pictures / str(label) / "000.png" for label in (2, 5, 8)]
     table(("input", "label", "probability"), [(p.input, p.label, f"{p.probability:.3f}") for p in model.predict(some)])
     spent = again.report.extraction
