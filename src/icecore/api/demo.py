@@ -8,12 +8,12 @@ import numpy as np
 from PIL import Image, ImageDraw
 from sklearn.datasets import load_digits
 
-SIDE = 64
-PER_CLASS = 20
+SIDE = 96
+PER_CLASS = 30
 
 
 def write_digits(folder: Path, *, per_class: int = PER_CLASS, seed: int = 0) -> Path:
-    """Write class folders `0` to `9` of PNG files, 64 x 64 RGB. Returns the folder.
+    """Write class folders `0` to `9` of PNG files, 96 x 96 RGB. Returns the folder.
 
     The digits are the UCI optical recognition set that scikit-learn bundles, each at a random place, size, angle and
     colour over random shapes and noise, so that raw pixels say little.
@@ -30,9 +30,9 @@ def write_digits(folder: Path, *, per_class: int = PER_CLASS, seed: int = 0) -> 
 
 
 def picture(digit: np.ndarray, rng: np.random.Generator) -> Image.Image:
-    """One digit, (8, 8) from 0 to 16, on a background of its own. RGB, 64 x 64."""
+    """One digit, (8, 8) from 0 to 16, on a background of its own. RGB, 96 x 96."""
     image = _background(rng)
-    size = int(rng.integers(26, 46))
+    size = int(rng.integers(36, 68))
     mask = Image.fromarray(np.uint8(np.clip(digit * 16, 0, 255))).resize((size, size), Image.Resampling.BICUBIC)
     mask = mask.rotate(float(rng.uniform(-20, 20)), Image.Resampling.BICUBIC, expand=True)
     place = tuple(int(rng.integers(0, max(1, SIDE - edge))) for edge in mask.size)
@@ -45,8 +45,8 @@ def _background(rng: np.random.Generator) -> Image.Image:
     image = Image.new("RGB", (SIDE, SIDE), _colour(rng, bright=False))
     draw = ImageDraw.Draw(image)
     for _ in range(int(rng.integers(4, 9))):
-        x, y = (int(v) for v in rng.integers(-10, SIDE, 2))
-        w, h = (int(v) for v in rng.integers(6, 30, 2))
+        x, y = (int(v) for v in rng.integers(-15, SIDE, 2))
+        w, h = (int(v) for v in rng.integers(9, 45, 2))
         shape = draw.ellipse if rng.random() < 0.5 else draw.rectangle
         shape((x, y, x + w, y + h), fill=_colour(rng, bright=False))
     noise = rng.normal(0, 8, (SIDE, SIDE, 3))

@@ -14,12 +14,19 @@ from icecore.api.reports import Evaluation, Extraction
 from icecore.artifact import Predictions
 from icecore.features import Progress, write, writer_for
 
+BUNDLED = "icecore:vision-s"
+LARGER = (
+    f"no --backbone was given, so the features are those of {BUNDLED}, the small network that comes with icecore. "
+    "On photographs a larger one will do better, for instance --backbone timm:resnet50.a1_in1k "
+    "(`icecore backbones` lists them)."
+)
+
 
 def fit(
     data: Any,
     y: Any = None,
     *,
-    backbone: str | PretrainedModel,
+    backbone: str | PretrainedModel | None = None,
     out: str | os.PathLike[str] | None = None,
     head: Any = "auto",
     layers: str | int | Sequence[str | int] | None = None,
@@ -39,7 +46,7 @@ def fit(
     Args:
         data: labelled data.
         y: labels, where `data` holds inputs alone.
-        backbone: an id, or a loaded network.
+        backbone: an id, or a loaded network; by default `icecore:vision-s`, which is bundled, small and for images.
         out: a folder to save the model in; checked before any work is done.
         head: see `TransferModel`.
         layers: see `TransferModel`.
@@ -59,11 +66,13 @@ def fit(
     """
     if out is not None:
         artifact.require_writable(Path(out).expanduser())
-    net = _net(backbone, preprocess, device, require_licence, trust_remote_code)
+    net = _net(BUNDLED if backbone is None else backbone, preprocess, device, require_licence, trust_remote_code)
     model = TransferModel(
         net, head=head, layers=layers, pooling=pooling, class_weight=class_weight, seed=seed, store=store
     )
     model.fit(data, y, **options)
+    if backbone is None:
+        model.report.notes = (LARGER, *model.report.notes)
     if out is not None:
         model.save(out, include_backbone=include_backbone)
     return model

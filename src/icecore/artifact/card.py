@@ -13,7 +13,7 @@ def card(manifest: Manifest) -> str:
     backbone = manifest.backbone
     parts = [
         f"---\nlibrary_name: icecore\nlicense: {backbone.licence}\n---\n",
-        f"# A {manifest.modality} classifier\n",
+        f"# {manifest.modality.capitalize()} classifier\n",
         f"A small model on frozen features of `{backbone.id}`, made by icecore {manifest.icecore} on "
         f"{manifest.created[:10]} from {manifest.data.items:,} labelled items ({manifest.data.name}; "
         f"{manifest.data.bad_items} set aside).\n",

@@ -1,7 +1,4 @@
-"""`icecore:` networks that come with the package.
-
-`vision-s` is defined; its trained weights are not part of this version, so it is there as `icecore:vision-s@random`.
-"""
+"""`icecore:` networks that come with the package: `vision-s`, trained by this project, and `vision-s@random`."""
 
 from __future__ import annotations
 
@@ -9,58 +6,43 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from icecore.backbones import saved
+from icecore.backbones import saved, weights
 from icecore.backbones.base import Entry, Licence, Preprocessing
 from icecore.backbones.network import TorchBackbone
 from icecore.backbones.reference import Reference, unknown
 from icecore.backbones.seeding import seeded
-from icecore.backbones.vision_s import VisionS
+from icecore.backbones.vision_s import MEAN, SIDE, STD, VisionS
 from icecore.data.preprocessing import ImagePreprocessing
-from icecore.errors import WeightsError
 
 PROVIDER = "icecore.v1"
-SIDE = 96
+WEIGHTS = Path(__file__).with_name("vision_s.safetensors")
 
 
 class BundledProvider:
     """Networks made by this project."""
 
-    summary = "bundled with the package: vision-s, so far with seeded random weights only"
+    summary = "bundled with the package: vision-s, a small network for images, needs no download"
     extra = ""
     requires: tuple[str, ...] = ()
-    example = "icecore:vision-s@random"
+    example = "icecore:vision-s"
 
     def load(self, reference: Reference, *, preprocess: Preprocessing | None, trust_remote_code: bool) -> TorchBackbone:
         """Build a bundled network."""
         del trust_remote_code  # the code is this package's
         if reference.name not in self.names():
             raise unknown(str(reference))
-        if reference.seed is None:
-            raise WeightsError(
-                f"This version of icecore carries no trained weights of {reference}.",
-                do="Use icecore:vision-s@random for an untrained network, or another backbone (`icecore backbones`).",
-            )
-        own = ImagePreprocessing(
-            resize="shortest", resize_size=SIDE, crop=(SIDE, SIDE), mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25)
-        )
-        return TorchBackbone(
-            seeded(reference.seed, VisionS),
-            id=str(reference),
-            provider=PROVIDER,
-            architecture={"name": reference.name},
-            preprocessing=preprocess or own,
-            licence=Licence("mit", "icecore"),
-            source="random weights",
-        )
+        if reference.seed is not None:
+            return _backbone(reference, seeded(reference.seed, VisionS), "random weights", preprocess)
+        return _backbone(reference, _with(WEIGHTS), f"icecore's {WEIGHTS.name}", preprocess)
 
     def save(self, backbone: TorchBackbone, folder: Path) -> None:
-        """Nothing to write: the package has it."""
+        """The weights: a later version of the package may carry others."""
+        saved.save_weights(backbone, folder)
 
     def load_saved(self, reference: Reference, folder: Path, preprocessing: Mapping[str, Any]) -> TorchBackbone:
-        """From the package."""
-        del folder
-        own = saved.image_preprocessing(preprocessing)
-        return self.load(reference, preprocess=own, trust_remote_code=False)
+        """The network with the weights that `save` wrote."""
+        file = folder / saved.WEIGHTS
+        return _backbone(reference, _with(file), str(file), saved.image_preprocessing(preprocessing))
 
     def names(self) -> list[str]:
         """Names of the bundled networks."""
@@ -68,7 +50,28 @@ class BundledProvider:
 
     def catalogue(self) -> list[Entry]:
         """The bundled networks."""
-        return [Entry(f"icecore:{name}@random", "image", "mit", (SIDE, SIDE)) for name in self.names()]
+        found = [f"icecore:{name}{ending}" for name in self.names() for ending in ("", "@random")]
+        return [Entry(each, "image", "mit", (SIDE, SIDE)) for each in found]
+
+
+def _backbone(reference: Reference, network: VisionS, source: str, preprocess: Preprocessing | None) -> TorchBackbone:
+    own = ImagePreprocessing(resize="shortest", resize_size=SIDE, crop=(SIDE, SIDE), mean=(MEAN,) * 3, std=(STD,) * 3)
+    return TorchBackbone(
+        network,
+        id=str(reference),
+        provider=PROVIDER,
+        architecture={"name": reference.name},
+        preprocessing=preprocess or own,
+        licence=Licence("mit", "icecore"),
+        source=source,
+    )
+
+
+def _with(file: Path) -> VisionS:
+    """The network with the weights of a file; float16 there becomes float32."""
+    network = VisionS()
+    weights.fit(network, {name: value.float() for name, value in weights.read(file).items()}, str(file))
+    return network
 
 
 provider = BundledProvider()

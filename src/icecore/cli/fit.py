@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from icecore.cli.tables import figures
 
 def fit(
     data: Annotated[str, typer.Argument(metavar="DATA", help="Labelled data: class folders or a table.")],
-    backbone: options.Backbone,
+    backbone: options.BackboneOrBundled = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the finished model, for instance flowers.icecore.")
     ] = None,
@@ -61,8 +62,8 @@ def fit(
         show(model, out)
 
 
-def show(model: Any, out: Path | None) -> None:
-    """The report of a fit, for people."""
+def show(model: Any, out: Path | None, beside: Mapping[str, Any] | None = None) -> None:
+    """The report of a fit, for people; `beside` holds figures of other models for the table."""
     report = model.report
     for note in (*report.notes, *model.warnings):
         aside(f"Note: {note}")
@@ -77,7 +78,7 @@ def show(model: Any, out: Path | None) -> None:
             say("", "cross-validated accuracy of the best head by layer:")
             bars(target.by_layer)
         say("")
-        figures({"this model": target.metrics, **target.baselines})
+        figures({"this model": target.metrics, **(beside or {}), **target.baselines})
         say(f"95 % intervals; {target.evaluation}")
     if out is not None:
         say("", f"Saved {out}. Try: icecore predict {out} PHOTO.jpg")

@@ -11,6 +11,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and no
 Backbone = Annotated[
     str, typer.Option("--backbone", "-b", help="Pretrained network: provider:name[@revision], a local folder or file.")
 ]
+BackboneOrBundled = Annotated[
+    str | None,
+    typer.Option(
+        "--backbone",
+        "-b",
+        help="Pretrained network: provider:name[@revision], a local folder or file. By default icecore:vision-s.",
+    ),
+]
 OtherBackbone = Annotated[
     str | None, typer.Option("--backbone", "-b", help="The same network elsewhere, if the model's own cannot be found.")
 ]

@@ -1,0 +1,226 @@
+"""The student learns to foretell what the teacher said of each view. Resumable at any step.
+
+Loss: the teacher's pooled features and two inner maps, each made standard by dimension, are regressed (mean squared
+error) from the student's pooled features and from its last two stages, by linear predictors that are thrown away
+afterwards. Feature distillation: Romero et al. 2015, *FitNets* (https://arxiv.org/abs/1412.6550); from few source
+images: Asano & Saeed 2023, *The Augmented Image Prior* (https://arxiv.org/abs/2112.00725).
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from icecore.backbones.vision_s import MEAN, STD, WIDTHS, VisionS
+from pretraining.teacher import MAPS
+
+Answers = dict[str, Tensor]
+AVERAGE = 0.998  # of the weights that are kept, a step
+FARTHEST = 6.0  # standard deviations of a target
+WARM_UP = 500  # steps
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that training depends on beside the chunks.
+
+    Attributes:
+        samples: views seen in all.
+        batch: views a step.
+        rate: highest learning rate of AdamW; it warms up, then falls as a cosine to nothing.
+        decay: weight decay of matrices and kernels.
+        weights: of the parts of the loss.
+        seed: of the first weights, the order and the mirroring.
+    """
+
+    samples: int
+    batch: int = 256
+    rate: float = 2e-3
+    decay: float = 0.05
+    weights: tuple[tuple[str, float], ...] = (("pooled", 1.0), ("late", 0.5), ("middle", 0.5))
+    seed: int = 0
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps in all."""
+        return self.samples // self.batch
+
+
+class Student(nn.Module):
+    """The network and the predictors of the teacher's answers."""
+
+    def __init__(self, answers: Answers) -> None:
+        super().__init__()
+        self.network = VisionS()
+        features = self.network.features
+        self.pooled = nn.Linear(features, answers["pooled"].shape[1])
+        self.late = nn.Conv2d(WIDTHS[-1], answers["late"].shape[1], 1)
+        self.middle = nn.Conv2d(WIDTHS[-2], answers["middle"].shape[1], 1)
+
+    def forward(self, views: Tensor) -> Answers:
+        """Normalised views (n, 3, h, w) -> what the teacher is thought to say."""
+        x = self.network.stem(views)
+        maps = []
+        for stage in self.network.stages:
+            x = stage(x)
+            maps.append(x)
+        return {
+            "pooled": self.pooled(self.network.pooled(x)),
+            "late": self.late(maps[-1]),
+            "middle": self.middle(maps[-2]),
+        }
+
+
+class Training:
+    """One run: its state, its steps, its log.
+
+    Args:
+        chunks: folders of `pretraining.dataset`.
+        folder: for `state.pt` and `log.jsonl`.
+        recipe: the rest.
+    """
+
+    def __init__(self, chunks: list[Path], folder: Path, recipe: Recipe) -> None:
+        self.chunks, self.folder, self.recipe = chunks, folder, recipe
+        first = _read(chunks[0])
+        self.scales = {name: _scale(first[name]) for name in ("pooled", *MAPS)}
+        torch.manual_seed(recipe.seed)
+        self.student = Student(first).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = copy.deepcopy(self.student.network)
+        kernels = [p for p in self.student.parameters() if p.ndim > 1]
+        others = [p for p in self.student.parameters() if p.ndim <= 1]
+        groups = [{"params": kernels, "weight_decay": recipe.decay}, {"params": others, "weight_decay": 0.0}]
+        self.optimizer = torch.optim.AdamW(groups, lr=recipe.rate)
+        self.step, self.seconds = 0, 0.0
+        self._losses: dict[str, float] = {}
+
+    def run(self, every: float = 60.0) -> None:
+        """Go on to the last step; keep the state and log each `every` seconds."""
+        self._resume()
+        begin = saved = time.monotonic()
+        already = self.seconds
+        while self.step < self.recipe.steps:
+            views, answers = self._chunk()
+            order = np.random.default_rng([self.recipe.seed, 1, self._ordinal]).permutation(len(views))
+            done = self.step % self._per_chunk
+            for part in np.split(order[: self._per_chunk * self.recipe.batch], self._per_chunk)[done:]:
+                if self.step == self.recipe.steps:
+                    break
+                rows = torch.from_numpy(np.sort(part))
+                self._learn(views[rows], {name: answer[rows] for name, answer in answers.items()})
+                self.step += 1
+            self.seconds = already + time.monotonic() - begin
+            if time.monotonic() - saved > every or self.step >= self.recipe.steps:
+                self._save()
+                saved = time.monotonic()
+
+    @property
+    def _per_chunk(self) -> int:
+        return len(np.load(self.chunks[0] / "views.npy", mmap_mode="r")) // self.recipe.batch
+
+    @property
+    def _ordinal(self) -> int:
+        """How many chunks were begun before this one."""
+        return self.step // self._per_chunk
+
+    def _chunk(self) -> tuple[Tensor, Answers]:
+        epoch, place = divmod(self._ordinal, len(self.chunks))
+        order = np.random.default_rng([self.recipe.seed, 0, epoch]).permutation(len(self.chunks))
+        found = _read(self.chunks[order[place]])
+        return found.pop("views"), found
+
+    def _learn(self, views: Tensor, answers: Answers) -> None:
+        """One step of the optimizer and of the average."""
+        wanted = {name: _standard(answers[name], self.scales[name]) for name in answers}
+        x = (views.float() / 255 - MEAN) / STD
+        if np.random.default_rng([self.recipe.seed, 2, self.step]).random() < 0.5:
+            x = x.flip(3)
+            wanted |= {name: wanted[name].flip(3) for name in MAPS}
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._rate()
+        with torch.autocast("cpu", torch.bfloat16):
+            said = self.student(x.contiguous(memory_format=torch.channels_last))
+        losses = {name: F.mse_loss(said[name].float(), wanted[name]) for name in wanted}
+        loss = torch.stack([weight * losses[name] for name, weight in self.recipe.weights]).sum()
+        if not bool(torch.isfinite(loss)):
+            raise FloatingPointError(f"The loss is {float(loss)} at step {self.step}; lower --rate.")
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        self._note({name: float(value) for name, value in losses.items()})
+        self._move_average()
+
+    def _rate(self) -> float:
+        warm = min(1.0, (self.step + 1) / WARM_UP)
+        return self.recipe.rate * warm * 0.5 * (1 + math.cos(math.pi * self.step / self.recipe.steps))
+
+    @torch.no_grad()
+    def _move_average(self) -> None:
+        share = 1 - min(AVERAGE, (1 + self.step) / (10 + self.step))
+        for kept, now in zip(
+            self.average.state_dict().values(), self.student.network.state_dict().values(), strict=True
+        ):
+            if kept.dtype.is_floating_point:
+                kept.lerp_(now, share)
+            else:
+                kept.copy_(now)
+
+    def _note(self, losses: dict[str, float]) -> None:
+        self._losses = {name: 0.99 * self._losses.get(name, loss) + 0.01 * loss for name, loss in losses.items()}
+
+    def _save(self) -> None:
+        """State to a file, whole or not at all; a line to the log and the screen."""
+        state = {
+            "recipe": asdict(self.recipe),
+            "student": self.student.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "losses": self._losses,
+        }
+        unfinished = self.folder / ".state.pt"
+        torch.save(state, unfinished)
+        unfinished.replace(self.folder / "state.pt")
+        line = {"step": self.step, "of": self.recipe.steps, "seconds": round(self.seconds), "rate": self._rate()}
+        line |= {name: round(loss, 4) for name, loss in self._losses.items()}
+        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as log:
+            log.write(json.dumps(line) + "\n")
+        print(json.dumps(line), flush=True)
+
+    def _resume(self) -> None:
+        file = self.folder / "state.pt"
+        if not file.is_file():
+            return
+        state: dict[str, Any] = torch.load(file, weights_only=True)
+        if state["recipe"] != asdict(self.recipe):
+            raise SystemExit(f"{file} was made by another recipe: {state['recipe']}. Use another --out.")
+        self.student.load_state_dict(state["student"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.seconds, self._losses = state["step"], state["seconds"], state["losses"]
+
+
+def _read(chunk: Path) -> Answers:
+    return {name: torch.from_numpy(np.load(chunk / f"{name}.npy")) for name in ("views", "pooled", *MAPS)}
+
+
+def _scale(answers: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of each dimension, over views and places."""
+    others = [axis for axis in range(answers.ndim) if axis != 1]
+    values = answers.float()
+    return values.mean(others, keepdim=True), values.std(others, keepdim=True) + 1e-3
+
+
+def _standard(answers: Tensor, scale: tuple[Tensor, Tensor]) -> Tensor:
+    return ((answers.float() - scale[0]) / scale[1]).clamp(-FARTHEST, FARTHEST)
