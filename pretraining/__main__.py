@@ -26,23 +26,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m pretraining", description=__doc__.partition("\n")[0])
     parser.add_argument("--out", type=Path, required=True, help="folder for chunks, state, log and weights")
     parser.add_argument("--teacher", default=TEACHER, help="hf: id or local folder of a MobileNetV2")
-    parser.add_argument("--chunks", type=int, default=60, help=f"of {VIEWS:,} views each")
-    parser.add_argument("--samples", type=int, default=2_400_000, help="views that the student sees in all")
+    parser.add_argument("--chunks", type=int, default=48, help="parts that the views are made in")
+    parser.add_argument("--views", type=int, default=VIEWS, help="in a chunk; a multiple of the batch")
+    parser.add_argument("--batch", type=int, default=256, help="views in a training step")
+    parser.add_argument("--samples", type=int, default=1_800_000, help="views that the student sees in all")
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes that make chunks")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--save-every", type=float, default=60, help="seconds between states of training")
     parser.add_argument("--no-openvino", action="store_true", help="run the teacher in torch, which is slower")
     chosen = parser.parse_args()
+    if chosen.views % chosen.batch:
+        parser.error(f"--views is {chosen.views}, which is no multiple of --batch, {chosen.batch}.")
     chosen.out.mkdir(parents=True, exist_ok=True)
-    source = Source(chosen.out / "chunks", chosen.teacher, chosen.seed, fast=not chosen.no_openvino)
+    source = Source(chosen.out / "chunks", chosen.teacher, chosen.seed, chosen.views, fast=not chosen.no_openvino)
     chunks = make(source, chosen.chunks, chosen.workers)
-    recipe = Recipe(chosen.samples, rate=chosen.rate, seed=chosen.seed)
+    recipe = Recipe(chosen.samples, chosen.batch, chosen.rate, seed=chosen.seed)
     training = Training(chunks, chosen.out, recipe)
-    training.run()
-    export(training, chosen.out, chosen.chunks)
+    training.run(chosen.save_every)
+    export(training, chosen.out, chosen.chunks * chosen.views)
 
 
-def export(training: Training, folder: Path, chunks: int) -> None:
+def export(training: Training, folder: Path, views: int) -> None:
     """Averaged weights as float16 safetensors, and the figures of the run."""
     state = {
         name: value.half().contiguous()
@@ -52,7 +57,7 @@ def export(training: Training, folder: Path, chunks: int) -> None:
     save_file(state, folder / "vision-s.safetensors", metadata={"format": "pt", "licence": "MIT"})
     figures = {
         "parameters": sum(p.numel() for p in training.average.parameters()),
-        "views": chunks * VIEWS,
+        "views": views,
         "samples": training.step * training.recipe.batch,
         "training_seconds": round(training.seconds),
         "processor": platform.processor() or platform.machine(),

@@ -26,7 +26,9 @@ BASE_SIDE = 192
 TEACHER_SIDE = 160
 TEACHER_BATCH = 64
 STUDENT_SIDE = 96
-FORMULAS, CROPS, VIEWS = 512, 512, 4096  # of a chunk
+VIEWS = 4096  # of a chunk
+VIEWS_OF_A_BASE = 4  # on average; half of the bases are drawn, half are cut from photographs
+PASS = 256  # views made at a time
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,14 @@ class Source:
         folder: where they lie.
         teacher: id or folder of the network that answers.
         seed: of everything.
+        views: in a chunk.
         fast: the teacher in OpenVINO and bfloat16, else in torch and float32.
     """
 
     folder: Path
     teacher: str
     seed: int
+    views: int = VIEWS
     fast: bool = True
 
     def place(self, number: int) -> Path:
@@ -71,7 +75,7 @@ def _prepare(source: Source) -> None:
 def _make(number: int) -> int:
     """One chunk, written whole or not at all; nothing where another process was quicker."""
     source: Source = _worker["source"]
-    arrays = _arrays(source.seed, number, _worker["teacher"])
+    arrays = _arrays(source, number, _worker["teacher"])
     source.folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=source.folder, prefix=".", ignore_cleanup_errors=True) as unfinished:
         for name, array in arrays.items():
@@ -82,16 +86,17 @@ def _make(number: int) -> int:
     return number
 
 
-def _arrays(seed: int, number: int, teacher: Teacher) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng([seed, number])
+def _arrays(source: Source, number: int, teacher: Teacher) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng([source.seed, number])
     generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
     photographs = views.Photographs()
-    drawn = [formulas.draw(rng, BASE_SIDE, photographs) for _ in range(FORMULAS)]
-    cut = [np.uint8(photographs(rng, BASE_SIDE) * 255) for _ in range(CROPS)]
+    half = source.views // VIEWS_OF_A_BASE // 2
+    drawn = [formulas.draw(rng, BASE_SIDE, photographs) for _ in range(half)]
+    cut = [np.uint8(photographs(rng, BASE_SIDE) * 255) for _ in range(half)]
     bases = torch.from_numpy(np.stack(drawn + cut)).permute(0, 3, 1, 2).contiguous()
     parts = []
-    for _ in range(VIEWS // 256):
-        large = views.take(generator, bases, 256, TEACHER_SIDE)
+    for start in range(0, source.views, PASS):
+        large = views.take(generator, bases, min(PASS, source.views - start), TEACHER_SIDE)
         small = F.interpolate(large, size=STUDENT_SIDE, mode="bicubic", antialias=True).clamp(0, 1)
         answers = {name: answer.astype(np.float16) for name, answer in teacher(large).items()}
         parts.append({"views": (small * 255).round().byte().numpy(), **answers})

@@ -104,7 +104,7 @@ class Training:
         self.step, self.seconds = 0, 0.0
         self._losses: dict[str, float] = {}
 
-    def run(self, every: float = 60.0) -> None:
+    def run(self, every: float) -> None:
         """Go on to the last step; keep the state and log each `every` seconds."""
         self._resume()
         begin = saved = time.monotonic()
@@ -119,7 +119,7 @@ class Training:
                 rows = torch.from_numpy(np.sort(part))
                 self._learn(views[rows], {name: answer[rows] for name, answer in answers.items()})
                 self.step += 1
-            self.seconds = already + time.monotonic() - begin
+            self.seconds = already + time.monotonic() - begin  # states lie between chunks
             if time.monotonic() - saved > every or self.step >= self.recipe.steps:
                 self._save()
                 saved = time.monotonic()
@@ -157,7 +157,7 @@ class Training:
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
-        self._note({name: float(value) for name, value in losses.items()})
+        self._note({name: float(value.detach()) for name, value in losses.items()})
         self._move_average()
 
     def _rate(self) -> float:
