@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 BACKBONE = "icecore:vision-s@random"
+WIDTH = 1024  # of its features
 COLOURS = {"blue": (40, 60, 200), "green": (50, 190, 60), "red": (210, 50, 40)}
 
 

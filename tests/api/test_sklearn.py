@@ -21,7 +21,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from icecore import FeatureExtractor, PretrainedModel, Store, TransferClassifier
 from icecore.errors import BadItemsError, HeadError, IcecoreError, UsageError
 from tests.networks import PROVIDERS, counted, features_of_one, forwarded, of_torch
-from tests.small import BACKBONE, labelled, write_colours
+from tests.small import BACKBONE, WIDTH, labelled, write_colours
 
 
 @parametrize_with_checks([FeatureExtractor(), TransferClassifier()])
@@ -195,7 +195,7 @@ def test_layer_and_penalty_can_be_chosen(colours, store):
         TransferClassifier(BACKBONE, head="auto", penalty=1.0, store=store).fit(paths, labels)
 
 
-@pytest.mark.parametrize("head", ["centroid", "knn", "lda", "svm", SVC(), torch.nn.Linear(640, 3)])
+@pytest.mark.parametrize("head", ["centroid", "knn", "lda", "svm", SVC(), torch.nn.Linear(WIDTH, 3)])
 def test_heads_of_all_kinds(colours, store, head):
     """Names, a scikit-learn classifier, torch layers: fitted from paths; the object given is not changed."""
     paths, labels = labelled(colours)

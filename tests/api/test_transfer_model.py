@@ -17,7 +17,7 @@ import icecore
 from icecore import PretrainedModel, TransferModel
 from icecore.errors import BadItemsError, DataError, PreprocessingError, UsageError
 from tests.networks import PROVIDERS, counted, forwarded
-from tests.small import BACKBONE, labelled, write_colours
+from tests.small import BACKBONE, WIDTH, labelled, write_colours
 
 QUICK = {"progress": False, "repeats": 1, "folds": 3}
 
@@ -66,7 +66,7 @@ def test_a_second_fit_computes_nothing(tmp_path, colours):
         "mlp:8,relu,dropout0.1",
         make_pipeline(StandardScaler(), LogisticRegression()),
         KNeighborsClassifier(3),
-        nn.Sequential(nn.Linear(640, 16), nn.ReLU(), nn.Linear(16, 3)),
+        nn.Sequential(nn.Linear(WIDTH, 16), nn.ReLU(), nn.Linear(16, 3)),
     ],
 )
 def test_heads_of_every_kind_are_saved_and_loaded(colours, store, tmp_path, head):
@@ -259,7 +259,7 @@ def test_the_verbs_do_the_same(colours, store, tmp_path):
     assert icecore.predict(out, colours, store=store).labels.tolist() == labelled(colours)[1]
     assert icecore.evaluate(fitted, colours, progress=False).items == 24
     result = icecore.extract(colours, backbone=fitted.net, out=tmp_path / "f.npy", store=store, progress=False)
-    assert np.load(result.out).shape == (24, 640)
+    assert np.load(result.out).shape == (24, WIDTH)
     info = icecore.inspect(out)
     assert info.manifest.targets[0].classes == ("blue", "green", "red")
 

@@ -22,7 +22,7 @@ def one_paragraph(text: str) -> bool:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("fit", "data"), "Missing option '--backbone'"),
+        (("extract", "data", "--out", "f.npy"), "Missing option '--backbone'"),
         (("fit",), "Missing argument 'DATA'"),
         (("ft", "data"), "No such command 'ft'. Did you mean 'fit'?"),
         (("fit", "data", "--bakbone", "x"), "No such option: --bakbone"),

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from tests.small import BACKBONE, labelled
+from tests.small import BACKBONE, WIDTH, labelled
 
 METRICS = {"accuracy", "balanced_accuracy", "macro_f1", "log_loss", "roc_auc", "calibration_error"}
 
@@ -66,7 +66,7 @@ def test_extract(shell, colours, tmp_path):
     found = shell(*words).json
     assert list(found) == ["out", "layers", "items", "bad_items", "extraction"]
     assert found["out"] == "f.parquet"
-    assert found["layers"]["last"] == [640]
+    assert found["layers"]["last"] == [WIDTH]
     assert len(found["layers"]) == 2
     assert (found["items"], found["bad_items"], found["extraction"]["computed"]) == (18, 0, 18)
     table = pq.read_table(tmp_path / "f.parquet")
@@ -79,9 +79,9 @@ def test_extract_writes_what_the_ending_says(shell, colours, tmp_path, ending):
     """NumPy, Arrow, safetensors."""
     found = shell("extract", colours, "-b", BACKBONE, "--out", f"new/f.{ending}", "--json").json
     assert found["out"] == f"new/f.{ending}"
-    assert (tmp_path / "new" / f"f.{ending}").stat().st_size > 18 * 640
+    assert (tmp_path / "new" / f"f.{ending}").stat().st_size > 18 * WIDTH
     if ending == "npy":
-        assert np.load(tmp_path / "new" / "f.npy").shape == (18, 640)
+        assert np.load(tmp_path / "new" / "f.npy").shape == (18, WIDTH)
 
 
 def test_several_targets_nest(shell, colours, tmp_path):
@@ -103,7 +103,7 @@ def test_inspect(shell, colours, model, tmp_path):
     """A network, a model and data each give one object; the bad rows of data are listed with their reasons."""
     net = shell("inspect", BACKBONE, "--json").json
     assert {"id", "licence", "preprocessing", "blocks", "layers"} <= set(net)
-    assert [layer["shape"] for layer in net["layers"] if layer["name"] == "last"] == [[640]]
+    assert [layer["shape"] for layer in net["layers"] if layer["name"] == "last"] == [[WIDTH]]
     assert shell("inspect", model, "--json").json["manifest"]["targets"][0]["classes"] == ["blue", "green", "red"]
     data = shutil.copytree(colours, tmp_path / "data")
     (data / "green" / "zzz.png").write_bytes(b"")

@@ -56,7 +56,7 @@ def test_predict_evaluate_extract_inspect_are_shown_as_text(shell, colours, mode
     assert "Wrote f.npy" in shell("extract", colours, "-b", BACKBONE, "--out", "f.npy").out
     net = shell("inspect", BACKBONE).out
     assert "licence: mit (icecore)" in net
-    assert re.search(r"^last +640", net, re.MULTILINE)
+    assert re.search(r"^last +1024", net, re.MULTILINE)
     assert "classes: blue, green, red" in shell("inspect", model).out
     assert re.search(r"^green +6$", shell("inspect", colours).out, re.MULTILINE)
     assert "providers" not in shell("backbones").out

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL, and lo
 
 NETWORK = "icecore:vision-s@random"
 EXTRACTOR = """
-import json, sys
+import json, sys, time
 from icecore import backbones
 from icecore.data import read
 from icecore.features import extract
@@ -33,7 +33,14 @@ from icecore.prefix import columns_of
 from icecore.store import Store
 
 folder, root, seed = sys.argv[1], sys.argv[2], int(sys.argv[3])
+
+class Slow(backbones.TorchBackbone):
+    def run(self, *args):
+        time.sleep(0.04)  # a batch, so that there is something left to kill on any machine
+        return super().run(*args)
+
 net = backbones.load("icecore:vision-s@random", device="cpu")
+net.__class__ = Slow
 columns = columns_of(net, ["last", "stages.1"])
 dataset = read(folder)
 if seed:

@@ -65,11 +65,11 @@ def teacher(tmp_path_factory) -> Path:
     return folder
 
 
-def started(out: Path, teacher: Path, samples: int) -> subprocess.Popen[str]:
+def started(out: Path, teacher: Path, samples: int) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "pretraining", "--out", str(out), "--teacher", f"hf:{teacher}", *SMALL]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     return subprocess.Popen(
-        [*command, "--samples", str(samples)], cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE
+        [*command, "--samples", str(samples)], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
     )
 
 

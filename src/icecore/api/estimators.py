@@ -86,7 +86,7 @@ class FeatureExtractor(TransformerMixin, _OnFeatures):  # type: ignore[misc]  # 
         >>> import numpy as np
         >>> images = np.random.default_rng(0).integers(0, 255, (4, 32, 32, 3), dtype=np.uint8)
         >>> FeatureExtractor("icecore:vision-s@random").fit_transform(images).shape
-        (4, 640)
+        (4, 1024)
     """
 
     def __init__(
