@@ -1,1 +1,1 @@
-"""How the bundled backbones were made. `python -m pretraining --out FOLDER` from the root of the repository."""
+"""How the bundled networks were made: a room for each, with its recipe and its card."""

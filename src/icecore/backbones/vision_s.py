@@ -1,6 +1,6 @@
 """vision-s: a small residual convolutional network for images of 64 to 128 pixels, made by this project.
 
-How its weights came about is told by the card, `pretraining/vision-s.md` in the repository.
+How its weights came about is told by the card, `pretraining/vision/card.md` in the repository.
 """
 
 from __future__ import annotations

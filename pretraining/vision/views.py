@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from pretraining.fields import Picture, Rng
+from pretraining.vision.fields import Picture, Rng
 
 SMALLEST_CROP = 28  # pixels of a photograph that may become a whole view
 

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from icecore.backbones.vision_s import VisionS
-from pretraining import formulas, views
+from pretraining.vision import formulas, views
 from tests.imports import ROOT
 
 KINDS = (
@@ -66,11 +66,9 @@ def teacher(tmp_path_factory) -> Path:
 
 
 def started(out: Path, teacher: Path, samples: int) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "pretraining", "--out", str(out), "--teacher", f"hf:{teacher}", *SMALL]
+    command = [sys.executable, "-m", "pretraining.vision", "--out", str(out), "--teacher", f"hf:{teacher}", *SMALL]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    return subprocess.Popen(
-        [*command, "--samples", str(samples)], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
-    )
+    return subprocess.Popen([*command, "--samples", str(samples)], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """The teacher: an ImageNet network whose pooled features and inner maps the student learns to foretell.
 
-Frozen, so what it says of a view is computed once and kept (`pretraining.dataset`).
+Frozen, so what it says of a view is computed once and kept (`pretraining.vision.dataset`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`python -m pretraining --out FOLDER`: the whole recipe of `icecore:vision-s`. Stop it at any time and start it again.
+"""`python -m pretraining.vision --out FOLDER`: the whole recipe of `icecore:vision-s`. It may be stopped and started.
 
 1. Draw images from formulas, cut photographs, take views, ask the teacher: chunks, in several processes.
 2. Train the student on the chunks.
@@ -16,14 +16,14 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from pretraining.dataset import VIEWS, Source, make
-from pretraining.teacher import TEACHER
-from pretraining.train import Recipe, Training
+from pretraining.vision.dataset import VIEWS, Source, make
+from pretraining.vision.teacher import TEACHER
+from pretraining.vision.train import Recipe, Training
 
 
 def main() -> None:
     """Parse the command line and run the steps that are left."""
-    parser = argparse.ArgumentParser(prog="python -m pretraining", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m pretraining.vision", description=__doc__.partition("\n")[0])
     parser.add_argument("--out", type=Path, required=True, help="folder for chunks, state, log and weights")
     parser.add_argument("--teacher", default=TEACHER, help="hf: id or local folder of a MobileNetV2")
     parser.add_argument("--chunks", type=int, default=48, help="parts that the views are made in")

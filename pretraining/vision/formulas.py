@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from pretraining.fields import Field, Picture, Rng, any_field, colour, grid, noise, paint, texture, unit
+from pretraining.vision.fields import Field, Picture, Rng, any_field, colour, grid, noise, paint, texture, unit
 
 Pixels = NDArray[np.uint8]
 Patches = Callable[[Rng, int], Picture]  # crops of photographs, where there are some

@@ -19,8 +19,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from pretraining import formulas, views
-from pretraining.teacher import Teacher
+from pretraining.vision import formulas, views
+from pretraining.vision.teacher import Teacher
 
 BASE_SIDE = 192
 TEACHER_SIDE = 160

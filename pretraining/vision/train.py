@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from icecore.backbones.vision_s import MEAN, STD, WIDTHS, VisionS
-from pretraining.teacher import MAPS
+from pretraining.vision.teacher import MAPS
 
 Answers = dict[str, Tensor]
 AVERAGE = 0.998  # of the weights that are kept, a step
@@ -85,7 +85,7 @@ class Training:
     """One run: its state, its steps, its log.
 
     Args:
-        chunks: folders of `pretraining.dataset`.
+        chunks: folders of `pretraining.vision.dataset`.
         folder: for `state.pt` and `log.jsonl`.
         recipe: the rest.
     """
@@ -123,6 +123,10 @@ class Training:
             if time.monotonic() - saved > every or self.step >= self.recipe.steps:
                 self._save()
                 saved = time.monotonic()
+
+    @property
+    def _made_by(self) -> dict[str, Any]:
+        return asdict(self.recipe) | {"chunks": len(self.chunks)}
 
     @property
     def _per_chunk(self) -> int:
@@ -181,7 +185,7 @@ class Training:
     def _save(self) -> None:
         """State to a file, whole or not at all; a line to the log and the screen."""
         state = {
-            "recipe": asdict(self.recipe),
+            "made_by": self._made_by,
             "student": self.student.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -203,8 +207,8 @@ class Training:
         if not file.is_file():
             return
         state: dict[str, Any] = torch.load(file, weights_only=True)
-        if state["recipe"] != asdict(self.recipe):
-            raise SystemExit(f"{file} was made by another recipe: {state['recipe']}. Use another --out.")
+        if state["made_by"] != self._made_by:
+            raise SystemExit(f"{file} was made by another recipe: {state['made_by']}. Use another --out.")
         self.student.load_state_dict(state["student"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
