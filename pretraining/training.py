@@ -1,9 +1,9 @@
-"""The student learns to foretell what the teacher said of each view. Resumable at any step.
+"""A student learns to foretell what a frozen teacher said of each view. Resumable.
 
-Loss: the teacher's pooled features and two inner maps, each made standard by dimension, are regressed (mean squared
-error) from the student's pooled features and from its last two stages, by linear predictors that are thrown away
-afterwards. Feature distillation: Romero et al. 2015, *FitNets* (https://arxiv.org/abs/1412.6550); from few source
-images: Asano & Saeed 2023, *The Augmented Image Prior* (https://arxiv.org/abs/2112.00725).
+Loss: each of the teacher's answers, made standard by dimension, is regressed (mean squared error) from places of the
+student by linear predictors that are thrown away afterwards. Feature distillation: Romero et al. 2015, *FitNets*
+(https://arxiv.org/abs/1412.6550); from few source images: Asano & Saeed 2023, *The Augmented Image Prior*
+(https://arxiv.org/abs/2112.00725).
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from __future__ import annotations
 import copy
 import json
 import math
+import platform
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +21,10 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from icecore.backbones.vision_s import MEAN, STD, WIDTHS, VisionS
-from pretraining.vision.teacher import MAPS
+from pretraining.chunks import VIEWS, read
 
 Answers = dict[str, Tensor]
 AVERAGE = 0.998  # of the weights that are kept, a step
@@ -57,45 +59,37 @@ class Recipe:
 
 
 class Student(nn.Module):
-    """The network and the predictors of the teacher's answers."""
+    """What is trained: `network`, which is kept, and predictors of the teacher's answers. `forward` gives those."""
 
-    def __init__(self, answers: Answers) -> None:
-        super().__init__()
-        self.network = VisionS()
-        features = self.network.features
-        self.pooled = nn.Linear(features, answers["pooled"].shape[1])
-        self.late = nn.Conv2d(WIDTHS[-1], answers["late"].shape[1], 1)
-        self.middle = nn.Conv2d(WIDTHS[-2], answers["middle"].shape[1], 1)
+    network: nn.Module
 
-    def forward(self, views: Tensor) -> Answers:
-        """Normalised views (n, 3, h, w) -> what the teacher is thought to say."""
-        x = self.network.stem(views)
-        maps = []
-        for stage in self.network.stages:
-            x = stage(x)
-            maps.append(x)
-        return {
-            "pooled": self.pooled(self.network.pooled(x)),
-            "late": self.late(maps[-1]),
-            "middle": self.middle(maps[-2]),
-        }
+    def inputs(self, views: Tensor) -> Tensor:
+        """Views as they are kept -> what the network takes."""
+        raise NotImplementedError
+
+    def varied(self, inputs: Tensor, answers: Answers, rng: np.random.Generator) -> tuple[Tensor, Answers]:
+        """What a step sees instead: a mirror image, say."""
+        del rng
+        return inputs, answers
 
 
 class Training:
     """One run: its state, its steps, its log.
 
     Args:
-        chunks: folders of `pretraining.vision.dataset`.
+        chunks: folders of `pretraining.chunks`.
         folder: for `state.pt` and `log.jsonl`.
         recipe: the rest.
+        student: makes one for answers such as those of the first chunk.
     """
 
-    def __init__(self, chunks: list[Path], folder: Path, recipe: Recipe) -> None:
+    def __init__(self, chunks: list[Path], folder: Path, recipe: Recipe, student: Callable[[Answers], Student]) -> None:
         self.chunks, self.folder, self.recipe = chunks, folder, recipe
-        first = _read(chunks[0])
-        self.scales = {name: _scale(first[name]) for name in ("pooled", *MAPS)}
+        first = read(chunks[0])
+        del first[VIEWS]
+        self.scales = {name: _scale(answer) for name, answer in first.items()}
         torch.manual_seed(recipe.seed)
-        self.student = Student(first).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.student = student(first).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.student.network)
         kernels = [p for p in self.student.parameters() if p.ndim > 1]
         others = [p for p in self.student.parameters() if p.ndim <= 1]
@@ -103,6 +97,26 @@ class Training:
         self.optimizer = torch.optim.AdamW(groups, lr=recipe.rate)
         self.step, self.seconds = 0, 0.0
         self._losses: dict[str, float] = {}
+
+    def export(self, file: Path, about: dict[str, Any]) -> None:
+        """The averaged weights as float16 safetensors; beside them `figures.json`, what was done and for how long."""
+        state = {
+            name: value.half().contiguous()
+            for name, value in self.average.state_dict().items()
+            if not name.endswith("num_batches_tracked")
+        }
+        save_file(state, file, metadata={"format": "pt", "licence": "MIT"})
+        figures = {
+            "parameters": sum(p.numel() for p in self.average.parameters()),
+            **about,
+            "samples": self.step * self.recipe.batch,
+            "training_seconds": round(self.seconds),
+            "processor": platform.processor() or platform.machine(),
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+        }
+        (file.parent / "figures.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        print(json.dumps(figures))
 
     def run(self, every: float) -> None:
         """Go on to the last step; keep the state and log each `every` seconds."""
@@ -130,7 +144,7 @@ class Training:
 
     @property
     def _per_chunk(self) -> int:
-        return len(np.load(self.chunks[0] / "views.npy", mmap_mode="r")) // self.recipe.batch
+        return len(np.load(self.chunks[0] / f"{VIEWS}.npy", mmap_mode="r")) // self.recipe.batch
 
     @property
     def _ordinal(self) -> int:
@@ -140,16 +154,14 @@ class Training:
     def _chunk(self) -> tuple[Tensor, Answers]:
         epoch, place = divmod(self._ordinal, len(self.chunks))
         order = np.random.default_rng([self.recipe.seed, 0, epoch]).permutation(len(self.chunks))
-        found = _read(self.chunks[order[place]])
-        return found.pop("views"), found
+        found = read(self.chunks[order[place]])
+        return found.pop(VIEWS), found
 
     def _learn(self, views: Tensor, answers: Answers) -> None:
         """One step of the optimizer and of the average."""
         wanted = {name: _standard(answers[name], self.scales[name]) for name in answers}
-        x = (views.float() / 255 - MEAN) / STD
-        if np.random.default_rng([self.recipe.seed, 2, self.step]).random() < 0.5:
-            x = x.flip(3)
-            wanted |= {name: wanted[name].flip(3) for name in MAPS}
+        rng = np.random.default_rng([self.recipe.seed, 2, self.step])
+        x, wanted = self.student.varied(self.student.inputs(views), wanted, rng)
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate()
         with torch.autocast("cpu", torch.bfloat16):
@@ -213,10 +225,6 @@ class Training:
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds, self._losses = state["step"], state["seconds"], state["losses"]
-
-
-def _read(chunk: Path) -> Answers:
-    return {name: torch.from_numpy(np.load(chunk / f"{name}.npy")) for name in ("views", "pooled", *MAPS)}
 
 
 def _scale(answers: Tensor) -> tuple[Tensor, Tensor]:
