@@ -176,8 +176,8 @@ def test_every_third_party_import_of_the_package_is_declared():
 
 
 def test_every_third_party_import_beside_the_package_is_declared():
-    """What the tests, benchmarks and examples import is declared too: they may use what `dev` brings."""
-    known = core() | extra("dev")
+    """What the tests, benchmarks and examples import is declared too: they may use what `dev` brings, and recipes."""
+    known = core() | extra("dev") | {"pretraining"}
     places = (ROOT / "tests", ROOT / "benchmarks", ROOT / "examples")
     breaches = [i for place in places for i in third_party(place) if distribution(i) not in known]
     assert not breaches, told(breaches)

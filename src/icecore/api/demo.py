@@ -32,9 +32,9 @@ def write_digits(folder: Path, *, per_class: int = PER_CLASS, seed: int = 0) -> 
 def picture(digit: np.ndarray, rng: np.random.Generator) -> Image.Image:
     """One digit, (8, 8) from 0 to 16, on a background of its own. RGB, 96 x 96."""
     image = _background(rng)
-    size = int(rng.integers(36, 68))
+    size = int(rng.integers(40, 64))
     mask = Image.fromarray(np.uint8(np.clip(digit * 16, 0, 255))).resize((size, size), Image.Resampling.BICUBIC)
-    mask = mask.rotate(float(rng.uniform(-20, 20)), Image.Resampling.BICUBIC, expand=True)
+    mask = mask.rotate(float(rng.uniform(-15, 15)), Image.Resampling.BICUBIC, expand=True)
     place = tuple(int(rng.integers(0, max(1, SIDE - edge))) for edge in mask.size)
     ink = Image.new("RGB", mask.size, _colour(rng, bright=True))
     image.paste(ink, place, mask)  # type: ignore[arg-type]  # a pair of integers
@@ -44,7 +44,7 @@ def picture(digit: np.ndarray, rng: np.random.Generator) -> Image.Image:
 def _background(rng: np.random.Generator) -> Image.Image:
     image = Image.new("RGB", (SIDE, SIDE), _colour(rng, bright=False))
     draw = ImageDraw.Draw(image)
-    for _ in range(int(rng.integers(4, 9))):
+    for _ in range(int(rng.integers(3, 7))):
         x, y = (int(v) for v in rng.integers(-15, SIDE, 2))
         w, h = (int(v) for v in rng.integers(9, 45, 2))
         shape = draw.ellipse if rng.random() < 0.5 else draw.rectangle
@@ -54,6 +54,6 @@ def _background(rng: np.random.Generator) -> Image.Image:
 
 
 def _colour(rng: np.random.Generator, *, bright: bool) -> tuple[int, int, int]:
-    low, high = (150, 256) if bright else (0, 130)
+    low, high = (150, 256) if bright else (0, 70)
     red, green, blue = (int(v) for v in rng.integers(low, high, 3))
     return red, green, blue
