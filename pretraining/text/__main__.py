@@ -47,7 +47,7 @@ def main() -> None:
     tokens = _kept(chosen.out / "tokens.npy", teacher.of_tokens)
     said = _kept(chosen.out / f"texts-{len(own)}-{len(texts)}-{chosen.seed}.npy", lambda: teacher.of_texts(texts))
     print(f"asked, {time.monotonic() - begin:.0f} s", flush=True)
-    vectors, loss = trained(tokens, teacher.ids(texts), said, chosen.width, chosen.steps, chosen.seed)
+    vectors, loss = trained(tokens, teacher.ids(texts), said, width=chosen.width, steps=chosen.steps, seed=chosen.seed)
     compressed(vectors, teacher, chosen.out / "text-s")
     figures = {
         "sentences": len(own), "blends": chosen.blends, "steps": chosen.steps, "loss": round(loss, 4),

@@ -15,122 +15,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 PACKAGES = ("numpy", "scipy", "sklearn", "torch", "pyarrow", "PIL", "pydantic", "typer", "rich", "joblib", "tokenizers")
 FEWEST, MOST = 4, 30  # words of a sentence
 KEPT = 0.15  # of the words that a blend could replace
 _END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'(])")
 _PLAIN = re.compile(r"[A-Za-z0-9 ,.;:!?'\"()/%$&+-]+")
-_FUNCTION = frozenset(
-    [
-        "a",
-        "about",
-        "after",
-        "again",
-        "all",
-        "also",
-        "an",
-        "and",
-        "any",
-        "are",
-        "as",
-        "at",
-        "be",
-        "because",
-        "been",
-        "before",
-        "being",
-        "between",
-        "both",
-        "but",
-        "by",
-        "can",
-        "could",
-        "did",
-        "do",
-        "does",
-        "down",
-        "during",
-        "each",
-        "for",
-        "from",
-        "had",
-        "has",
-        "have",
-        "he",
-        "her",
-        "here",
-        "his",
-        "how",
-        "i",
-        "if",
-        "in",
-        "into",
-        "is",
-        "it",
-        "its",
-        "just",
-        "may",
-        "me",
-        "more",
-        "most",
-        "must",
-        "my",
-        "no",
-        "not",
-        "now",
-        "of",
-        "on",
-        "one",
-        "only",
-        "or",
-        "other",
-        "our",
-        "out",
-        "over",
-        "own",
-        "same",
-        "she",
-        "should",
-        "so",
-        "some",
-        "such",
-        "than",
-        "that",
-        "the",
-        "their",
-        "them",
-        "then",
-        "there",
-        "these",
-        "they",
-        "this",
-        "those",
-        "through",
-        "to",
-        "under",
-        "until",
-        "up",
-        "us",
-        "very",
-        "was",
-        "we",
-        "were",
-        "what",
-        "when",
-        "where",
-        "which",
-        "while",
-        "who",
-        "why",
-        "will",
-        "with",
-        "without",
-        "would",
-        "you",
-        "your",
-    ]
-)
 
 
 def sentences() -> list[str]:
@@ -157,7 +48,7 @@ def _blend(rng: np.random.Generator, own: list[str], words: Sequence[str], cumul
     stays = rng.random(len(own)) < KEPT
     plain = [re.sub(r"[^A-Za-z]", "", word).lower() for word in own]
     return " ".join(
-        word if stay or not core or core in _FUNCTION else words[other]
+        word if stay or not core or core in ENGLISH_STOP_WORDS else words[other]
         for word, core, stay, other in zip(own, plain, stays, others, strict=True)
     )
 

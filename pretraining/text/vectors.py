@@ -21,7 +21,7 @@ _LATIN, _SPECIAL = re.compile(r"[ -~\u00a1-\u024f]+"), re.compile(r"\[.*\]")
 
 
 def trained(
-    tokens: np.ndarray, ids: Sequence[Sequence[int]], said: np.ndarray, width: int, steps: int, seed: int
+    tokens: np.ndarray, ids: Sequence[Sequence[int]], said: np.ndarray, *, width: int, steps: int, seed: int
 ) -> tuple[np.ndarray, float]:
     """Vectors whose mean points where the teacher's vector of a text does.
 
