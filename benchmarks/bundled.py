@@ -92,7 +92,7 @@ def probe(X: np.ndarray, y: np.ndarray, train: np.ndarray, test: np.ndarray, see
 
 
 def _accuracy(X: np.ndarray, y: np.ndarray, train: np.ndarray, test: np.ndarray, C: float) -> float:
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=300))
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=300, tol=1e-3))
     return float(model.fit(X[train], y[train]).score(X[test], y[test]))
 
 
@@ -190,7 +190,10 @@ def main() -> None:
         if not chosen.full:
             sets = {name: data.thinned(most) for (name, data), most in zip(sets.items(), (60, 60, 14), strict=False)}
         ways = arms(folder, 3 if chosen.full else 1)
-        figures = {name: measure(data, ways, 5 if chosen.full else 2) for name, data in sets.items()}
+        figures = {}
+        for name, data in sets.items():
+            print(f"{name}: {len(data.files):,} files, {len(np.unique(data.y))} classes", flush=True)
+            figures[name] = measure(data, ways, 5 if chosen.full else 2)
     names = (RAW, RANDOM, BUNDLED, TEACHER)
     lines = [
         (name, len(sets[name].files), rows, *(f"{found[arm][rows]:.3f}" for arm in names))
