@@ -52,7 +52,7 @@ def write_network(name: str, folder: Path) -> Path:
         torch.manual_seed(7)
         module = getattr(transformers, f"{family}{kind}")(getattr(transformers, f"{family}Config")(**config))
         for value in module.parameters():  # as they begin, networks are too near to a constant
-            value.data.normal_(0, 0.3)
+            value.data.normal_(0, 0.2)
     module.save_pretrained(folder)
     _write_tokenizer(folder, *FRAMES[frame])
     if name == "sentence":

@@ -70,12 +70,12 @@ def fit(
     """
     if out is not None:
         artifact.require_writable(Path(out).expanduser())
+    if backbone is None:
+        data, y = _images(data, y, options), None
     net = _net(BUNDLED if backbone is None else backbone, preprocess, device, require_licence, trust_remote_code)
     model = TransferModel(
         net, head=head, layers=layers, pooling=pooling, class_weight=class_weight, seed=seed, store=store
     )
-    if backbone is None:
-        data, y = _images(data, y, options), None
     model.fit(data, y, **options)
     if backbone is None:
         model.report.notes = (LARGER, *model.report.notes)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 EXTENSIONS = frozenset({".txt", ".text", ".md"})
-WORDS = 2048  # width of a bag of words
+WORDS = 512  # width of a bag of words
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
@@ -36,11 +36,11 @@ def decode_text(source: Any) -> str:
 
 
 def bag_of_words(text: str) -> NDArray[np.float32]:
-    """How often each word occurs, hashed to a fixed width and of length 1: the raw text as numbers, (2048,).
+    """How often each word occurs, hashed to a fixed width and of length 1: the raw text as numbers, (512,).
 
     Example:
         >>> bag_of_words("A bag, a bag of words").shape
-        (2048,)
+        (512,)
     """
     counts: NDArray[np.float32] = _vectorizer().transform([text]).toarray()[0]
     return counts
