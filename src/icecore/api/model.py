@@ -23,7 +23,7 @@ from icecore.data import Dataset, read
 from icecore.errors import UsageError
 from icecore.evaluation import duplicate_groups
 from icecore.features import Features, Progress, extract
-from icecore.prefix import Column, columns_of
+from icecore.prefix import columns_of, raw_columns
 from icecore.store import Store
 
 
@@ -87,7 +87,7 @@ class TransferModel:
             data: labelled data: class folders, a table, a data frame, or inputs with `y`.
             y: labels, where `data` holds inputs alone.
             target: label columns of a table.
-            input_col: its column with paths.
+            input_col: its column with the inputs.
             folds: of the evaluation.
             repeats: times that the folds are drawn anew; by default more for small data.
             batch_size: items in one forward pass.
@@ -108,7 +108,8 @@ class TransferModel:
         matrices = {layer: features.matrix(layer) for layer in features.layers if layer != INPUT}
         settings = Settings(self.head, self.class_weight, folds, repeats, self.seed)
         labels = [encode(name, values) for name, values in features.dataset.targets.items()]
-        rows = Rows(matrices, features.matrix(INPUT), duplicate_groups(features.rows), _splits(features.dataset))
+        raw = features.matrix(INPUT) if INPUT in features.layers else None
+        rows = Rows(matrices, raw, duplicate_groups(features.rows), _splits(features.dataset))
         fitted = [fit_target(label, rows, settings, told) for label in labels]
         self._report = FitReport(
             "classification",
@@ -117,7 +118,7 @@ class TransferModel:
             len(features),
             features.bad,
             features.report,
-            (*self.net.backbone.notes, *dataset.notes),
+            (*self.net.backbone.notes, *features.notes),
         )
         manifest = describing.manifest(self.net.backbone, features, fitted)
         self._predictor = Predictor(manifest, self.net.backbone, {one.labels.name: one.head for one in fitted})
@@ -146,7 +147,7 @@ class TransferModel:
         """Labels and probabilities of inputs, for a model with one target.
 
         Args:
-            inputs: paths, a folder, a table, arrays or images.
+            inputs: paths, a folder, a table, arrays, images or texts.
             options: those of `predict_targets`.
 
         Returns:
@@ -271,7 +272,7 @@ class TransferModel:
         layers = self.layers
         if layers is None:
             layers = "all" if self._open else "last"
-        columns = [Column(INPUT, "thumbnail"), *columns_of(self.net.backbone, layers, self.pooling)]
+        columns = [*raw_columns(self.net.backbone), *columns_of(self.net.backbone, layers, self.pooling)]
         return extract(
             self.net.backbone,
             dataset,
