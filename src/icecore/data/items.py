@@ -29,8 +29,8 @@ class Item:
     Attributes:
         row: 0-based position in the data as the user gave it, bad rows counted.
         name: as shown to people; always encodable as UTF-8.
-        kind: what `value` is: the path of a file or a part of one (`FilePart`), a file's content, a text, or an array (or
-            another object in memory, such as a PIL image).
+        kind: what `value` is: the path of a file or a part of one (`FilePart`), a file's content, a text, or an array
+            (or another object in memory, such as a PIL image).
         value: the input itself, or where it is.
     """
 
