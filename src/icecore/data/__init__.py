@@ -10,15 +10,17 @@ A bad item never shifts the others: every item carries the row that it has in th
 from icecore.data.images import MAX_PIXELS, decode_image
 from icecore.data.items import BadItem, Dataset, Item, Items, printable
 from icecore.data.load import load, row_key
-from icecore.data.modalities import IMAGE, Modality, modalities, modality_named, register_modality
+from icecore.data.modalities import IMAGE, TEXT, Modality, modalities, modality_named, register_modality
 from icecore.data.preprocessing import ImagePreprocessing
 from icecore.data.read import read
 from icecore.data.readers import Reader, ReadOptions
+from icecore.data.texts import bag_of_words, decode_text
 from icecore.data.values import ArrowValues, ListValues, Values
 
 __all__ = [
     "IMAGE",
     "MAX_PIXELS",
+    "TEXT",
     "ArrowValues",
     "BadItem",
     "Dataset",
@@ -30,7 +32,9 @@ __all__ = [
     "ReadOptions",
     "Reader",
     "Values",
+    "bag_of_words",
     "decode_image",
+    "decode_text",
     "load",
     "modalities",
     "modality_named",

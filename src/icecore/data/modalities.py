@@ -1,4 +1,4 @@
-"""Modalities: how a kind of input is recognised and decoded. Image is here; a new one is a value to register."""
+"""Modalities: how a kind of input is recognised and decoded. A new one is a value to register."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from icecore.data.image_formats import EXTENSIONS
 from icecore.data.images import decode_image
+from icecore.data.texts import EXTENSIONS as TEXT_EXTENSIONS
+from icecore.data.texts import decode_text
 from icecore.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,7 +44,15 @@ IMAGE = Modality(
     decode=decode_image,
     columns=("path", "file", "filename", "file_name", "filepath", "image", "image_path", "img"),
 )
-_registered = {IMAGE.name: IMAGE}
+TEXT = Modality(
+    name="text",
+    noun="texts",
+    extensions=TEXT_EXTENSIONS,
+    decode=decode_text,
+    columns=("text", "sentence", "utterance", "review", "question", "content", "body", "message", "comment", "query"),
+    strings="text",
+)
+_registered = {modality.name: modality for modality in (IMAGE, TEXT)}
 
 
 def register_modality(modality: Modality) -> None:
