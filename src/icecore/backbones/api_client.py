@@ -141,14 +141,8 @@ class EmbeddingsClient:
         said = f"the server says: {self._said(response)}"
         if len(texts) > 1:
             return BadBatchError(said)
-        if self.width is None and list(texts) != [_PROBE]:
-            try:
-                self.embed([_PROBE])
-            except BadItemError:
-                return self._hopeless(response)
-        elif self.width is None:
-            return BadItemError(said)
-        return BadItemError(said)
+        works = self.width is not None or self._answer([_PROBE]).status_code == 200
+        return BadItemError(said) if works else self._hopeless(response)
 
     def _hopeless(self, response: Any) -> BackboneError:
         status = response.status_code

@@ -34,7 +34,9 @@ class StaticProvider:
     requires: tuple[str, ...] = ("tokenizers",)
     example = "static:minishlab/potion-base-8M"
 
-    def load(self, reference: Reference, *, preprocess: Preprocessing | None, trust_remote_code: bool) -> StaticBackbone:
+    def load(
+        self, reference: Reference, *, preprocess: Preprocessing | None, trust_remote_code: bool
+    ) -> StaticBackbone:
         """A model2vec folder, local or on the hub, or a file of word vectors (`?lower=false` keeps capitals)."""
         del trust_remote_code  # there is no code
         _require_options(reference, preprocess)
@@ -171,5 +173,6 @@ def _require_options(reference: Reference, preprocess: Preprocessing | None) -> 
     for name, value in reference.options.items():
         if value not in known.get(name, ()):
             raise UsageError(
-                f"Got the option {name}={value} in {reference}.", expected="Options of static: are lower=true, lower=false."
+                f"Got the option {name}={value} in {reference}.",
+                expected="Options of static: are lower=true, lower=false.",
             )

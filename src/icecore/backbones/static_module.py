@@ -53,6 +53,9 @@ class StaticVectors(nn.Module):
         normalize: whether the mean is scaled to length 1. Where no token is known it stays 0.
     """
 
+    weights: Tensor | None
+    mapping: Tensor | None
+
     def __init__(
         self, vectors: Tensor, weights: Tensor | None = None, mapping: Tensor | None = None, *, normalize: bool = False
     ) -> None:

@@ -41,15 +41,11 @@ class WordPreprocessing:
     def __call__(self, decoded: str) -> TokenIds:
         """The ids of the known words, in order."""
         text = decoded.lower() if self._lower else decoded
-        known, unknown = [], 0
+        words: list[str] = []
         for word in re.findall(WORD, text):
-            found = [self.vocabulary[word]] if word in self.vocabulary else self._pieces(word)
-            known += [place for place in found if place is not None]
-            unknown += found.count(None)
-        return TokenIds(torch.tensor(known, dtype=torch.int64), decoded, unknown)
-
-    def _pieces(self, word: str) -> list[int | None]:
-        return [self.vocabulary.get(piece) for piece in re.findall(PIECE, word)]
+            words += [word] if word in self.vocabulary else re.findall(PIECE, word)
+        known = [self.vocabulary[word] for word in words if word in self.vocabulary]
+        return TokenIds(torch.tensor(known, dtype=torch.int64), decoded, len(words) - len(known))
 
 
 class TokenizerPreprocessing:
@@ -94,4 +90,5 @@ def _unknown_id(tokenizer: Any) -> int | None:
     """Of the token for what the vocabulary does not have; a Unigram model gives it by number."""
     model = json.loads(tokenizer.to_str())["model"]
     named = model.get("unk_token")
-    return tokenizer.token_to_id(named) if named is not None else model.get("unk_id")
+    found: int | None = tokenizer.token_to_id(named) if named is not None else model.get("unk_id")
+    return found

@@ -6,7 +6,8 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
-Given, Taken = TypeVar("Given"), TypeVar("Taken")
+Given = TypeVar("Given")
+Taken = TypeVar("Taken")
 
 
 def overlapped(call: Callable[[Given], Taken], items: Iterable[Given], limit: int) -> Generator[Taken, None, None]:
@@ -27,9 +28,9 @@ def overlapped(call: Callable[[Given], Taken], items: Iterable[Given], limit: in
             for item in items:
                 flying.add(pool.submit(call, item))
                 if len(flying) == limit:
-                    yield from _landed(flying, FIRST_COMPLETED)
+                    yield from _landed(flying)
             while flying:
-                yield from _landed(flying, FIRST_COMPLETED)
+                yield from _landed(flying)
         except GeneratorExit:
             raise
         except BaseException:
@@ -38,7 +39,7 @@ def overlapped(call: Callable[[Given], Taken], items: Iterable[Given], limit: in
             raise
 
 
-def _landed(flying: set[Future[Taken]], when: str) -> Generator[Taken, None, None]:
-    for future in wait(flying, return_when=when).done:
+def _landed(flying: set[Future[Taken]]) -> Generator[Taken, None, None]:
+    for future in wait(flying, return_when=FIRST_COMPLETED).done:
         flying.discard(future)
         yield future.result()
