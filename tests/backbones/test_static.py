@@ -120,6 +120,10 @@ def test_tokens_can_be_pooled_otherwise(tmp_path):
     backbone = load(f"static:{make_model(tmp_path / 'model', normalize=False)}")
     columns = [Column("tokens", "mean"), Column("tokens", "max"), Column(LAST, "none")]
     found = extract(backbone, read(TEXTS, modality="text"), columns, store=Store(tmp_path / "store"))
+    assert (
+        "1 of the 4 inputs computed now (25.0%) hold no word that the network knows: their features are zeros."
+        in found.notes
+    )
     np.testing.assert_allclose(found.matrix(columns[0]), found.matrix(columns[2]), atol=1e-6)
     ids = backbone.prepare(TEXTS[0]).ids
     np.testing.assert_allclose(found.matrix(columns[1])[0], backbone.module.tokens(ids).amax(0), atol=1e-6)

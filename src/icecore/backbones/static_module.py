@@ -38,6 +38,11 @@ class TokenIds:
     cut: bool = False
 
     @property
+    def blank(self) -> bool:
+        """Whether no token of the text is known."""
+        return not len(self.ids)
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Of the ids."""
         return tuple(self.ids.shape)

@@ -38,11 +38,15 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """What came of a few jobs: values by column, (n, ...) each, and the reasons of those that came to nothing."""
+    """What came of a few jobs: values by column, (n, ...) each, the reasons of those that came to nothing, and how many
+    inputs were cut because they are too long, or hold nothing that the network knows.
+    """
 
     rows: list[bytes]
     values: Values
     failed: dict[bytes, str]
+    cut: int = 0
+    blank: int = 0
 
 
 Prepared: TypeAlias = tuple[bytes, Any, str]
@@ -137,16 +141,17 @@ def _computed(forward: Forward, batch: Batch, failed: dict[bytes, str]) -> Itera
     except BadItemError as error:
         yield Computed([], {}, failed | dict.fromkeys(rows, str(error)))
     else:
-        yield _finite(rows, values, failed)
+        cut, blank = (sum(getattr(value, name, False) for _, value in batch) for name in ("cut", "blank"))
+        yield _finite(rows, values, failed, cut, blank)
 
 
-def _finite(rows: list[bytes], values: Values, failed: dict[bytes, str]) -> Computed:
+def _finite(rows: list[bytes], values: Values, failed: dict[bytes, str], cut: int, blank: int) -> Computed:
     good = finite(values, len(rows))
     if good.all():
-        return Computed(rows, values, failed)
+        return Computed(rows, values, failed, cut, blank)
     kept = [row for row, ok in zip(rows, good, strict=True) if ok]
     failed |= dict.fromkeys(set(rows) - set(kept), "the network gives values that are not finite for it")
-    return Computed(kept, {column: _only(value, good) for column, value in values.items()}, failed)
+    return Computed(kept, {column: _only(value, good) for column, value in values.items()}, failed, cut, blank)
 
 
 def _only(rows: Rows, good: np.ndarray) -> Rows:

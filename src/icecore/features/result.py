@@ -21,11 +21,15 @@ class Report:
         computed: distinct inputs that went through the network now.
         reused: the other items: their rows came from the store, or from an equal item.
         seconds: all in all.
+        cut: how many of the computed ones are longer than the network reads, so that their ends were left out.
+        blank: how many of the computed ones hold nothing that the network knows, such as a text without a known word.
     """
 
     computed: int
     reused: int
     seconds: float
+    cut: int = 0
+    blank: int = 0
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,16 @@ class Features:
         return len(self.rows)
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences to say aloud: what the reader of the data said, how many inputs were cut, and how many were blank."""
+        said = {
+            "are longer than the network reads: their ends were left out.": self.report.cut,
+            "hold no word that the network knows: their features are zeros.": self.report.blank,
+        }
+        of = f"of the {self.report.computed:,} inputs computed now"
+        share = max(self.report.computed, 1)
+        return (*self.dataset.notes, *(f"{n:,} {of} ({n / share:.1%}) {what}" for what, n in said.items() if n))
+
     def layers(self) -> list[str]:
         """Names of the layers asked for, in the order in which they finish."""
         return list(dict.fromkeys(column.layer for column in self.columns))
