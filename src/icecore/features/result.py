@@ -56,7 +56,7 @@ class Features:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences to say aloud: what the reader of the data said, how many inputs were cut, and how many were blank."""
+        """Sentences to say aloud: what the reader of the data said, and how many inputs were cut or blank."""
         said = {
             "are longer than the network reads: their ends were left out.": self.report.cut,
             "hold no word that the network knows: their features are zeros.": self.report.blank,
@@ -65,6 +65,7 @@ class Features:
         share = max(self.report.computed, 1)
         return (*self.dataset.notes, *(f"{n:,} {of} ({n / share:.1%}) {what}" for what, n in said.items() if n))
 
+    @property
     def layers(self) -> list[str]:
         """Names of the layers asked for, in the order in which they finish."""
         return list(dict.fromkeys(column.layer for column in self.columns))
