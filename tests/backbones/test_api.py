@@ -79,6 +79,7 @@ def test_no_text_is_paid_for_twice(server, tmp_path):
     assert len(server.requests) == asked
 
 
+@pytest.mark.slow
 def test_a_killed_run_pays_only_for_what_it_did_not_store(server, tmp_path):
     """Killed without warning in the middle, a run is taken up: only texts after the last commit are sent again."""
     texts = [f"text number {i}" for i in range(140)]
