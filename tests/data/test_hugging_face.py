@@ -11,14 +11,13 @@ import pyarrow as pa
 import pytest
 
 from icecore import keys
-from icecore.data import Modality, ReadOptions, load, read, row_key
+from icecore.data import TEXT, ReadOptions, load, read, row_key
 from icecore.data.hugging_face import reader
 from icecore.errors import DataError
 from icecore.testing.readers import check_reader
 from tests.data.files import encoded, picture, write_picture
 
 datasets.disable_progress_bars()
-WORDS = Modality("words", "texts", frozenset({".words"}), lambda text: text.split(), ("text",), strings="text")
 NAMES = datasets.ClassLabel(names=["cat", "dog"])
 
 
@@ -104,8 +103,8 @@ def test_images_by_path(tmp_path):
 def test_texts(door):
     """A modality of texts finds its column, keyed as texts."""
     source = datasets.Dataset.from_dict({"text": ["one two", "", "three"], "label": [0.5, 1.0, 2.0]})
-    data = check_reader(reader, door(source), options=ReadOptions(modality=WORDS), rows=3)
-    assert row_key(data.inputs[1], "image") == keys.row_of_text("three")
+    data = check_reader(reader, door(source), options=ReadOptions(modality=TEXT), rows=3)
+    assert load(data.inputs[1], "text") == (keys.row_of_text("three"), "three")
     assert data.targets["label"].tolist() == [0.5, 2.0]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from icecore import keys
 from icecore.backbones import load as load_backbone
-from icecore.data import Modality, ReadOptions, load, read, row_key
+from icecore.data import TEXT, ReadOptions, load, read, row_key
 from icecore.data.shards import expand
 from icecore.data.web_dataset import reader
 from icecore.errors import BadItemError, DataError
@@ -20,8 +20,6 @@ from icecore.prefix import Column
 from icecore.store import Stamp, Store
 from icecore.testing.readers import check_reader
 from tests.data.files import encoded, picture, write_picture
-
-LINES = Modality("lines", "texts", frozenset({".txt"}), lambda raw: bytes(raw).decode(), ("text",), strings="text")
 
 
 def write_tar(path, members):
@@ -111,9 +109,9 @@ def test_a_member_has_the_key_of_the_same_file(tmp_path):
 def test_another_modality_takes_its_own_members(tmp_path):
     """Texts are the .txt members, and .cls their labels."""
     path = write_tar(tmp_path / "a.tar", [("1.txt", b"one"), ("1.cls", b"a"), ("2.txt", b"two"), ("2.cls", b"b")])
-    data = check_reader(reader, path, options=ReadOptions(modality=LINES), rows=2)
+    data = check_reader(reader, path, options=ReadOptions(modality=TEXT), rows=2)
     assert data.targets["cls"].tolist() == ["a", "b"]
-    assert data.inputs[1].value.read_bytes() == b"two"
+    assert load(data.inputs[1], "text") == (keys.row_of_bytes(b"two"), "two")
 
 
 def test_one_bad_sample_does_not_shift_the_others(tmp_path):

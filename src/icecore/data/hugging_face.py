@@ -136,7 +136,7 @@ def _class_names(feature: Any) -> list[str] | None:
 
 def _media(features: Mapping[str, Any], modality: str) -> str | None:
     """The one column whose feature is of the modality: `Image`, `Audio`."""
-    kinds = {"image": "Image", "sound": "Audio", "audio": "Audio"}
+    kinds = {"image": "Image", "sound": "Audio"}
     found = [
         name
         for name, feature in features.items()
