@@ -13,6 +13,7 @@ An error is a short lesson: what came, what was expected, what to do next.
     │   └── FingerprintError       this is not the network that the artifact was trained on
     ├── DataError             something about the user's data
     │   ├── BadItemError           one item cannot be decoded: it is set aside with this reason
+    │   │   └── BadBatchError      some of several items cannot be used: smaller batches tell which
     │   └── BadItemsError          items were bad and the user asked for strictness
     ├── StoreError            the store cannot be read or written
     ├── HeadError             a head cannot be made, fitted, saved or loaded
@@ -74,6 +75,10 @@ class DataError(IcecoreError):
 
 class BadItemError(DataError):
     """One item cannot be decoded. It is set aside with this reason; the others go on."""
+
+
+class BadBatchError(BadItemError):
+    """One or more of several items cannot be used. Smaller batches are tried, to find out which."""
 
 
 class BadItemsError(DataError):

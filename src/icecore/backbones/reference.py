@@ -14,7 +14,7 @@ from icecore import plugins
 from icecore.errors import UnknownBackboneError, UsageError
 
 RANDOM = re.compile(r"^random(?:-(\d+))?$")
-_FILES = {".onnx": "onnx", ".keras": "keras", ".h5": "keras", ".hdf5": "keras", ".tflite": "tflite"}
+_FILES = {".vec": "static", ".onnx": "onnx", ".keras": "keras", ".h5": "keras", ".hdf5": "keras", ".tflite": "tflite"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,10 @@ def _provider_of_folder(path: Path) -> str:
             f"The folder {path} holds no config.json.",
             expected="A local backbone is a Transformers or timm folder with config.json and model.safetensors.",
         )
-    return "timm" if "pretrained_cfg" in json.loads(config.read_text("utf-8")) else "hf"
+    told = json.loads(config.read_text("utf-8"))
+    if told.get("model_type") == "model2vec":
+        return "static"
+    return "timm" if "pretrained_cfg" in told else "hf"
 
 
 def _provider_of_file(path: Path) -> str:

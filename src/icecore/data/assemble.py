@@ -11,6 +11,7 @@ import numpy as np
 from icecore.data.columns import split_name
 from icecore.data.items import BadItem, Dataset, Items, printable
 from icecore.data.labels import given_targets
+from icecore.data.parts import FilePart
 from icecore.errors import DataError
 
 if TYPE_CHECKING:
@@ -124,6 +125,8 @@ def _file_reasons(values: Values, base: str) -> dict[int, str]:
     found = {}
     for row in range(len(values)):
         value = values[row]
+        if isinstance(value, FilePart):
+            continue
         if isinstance(value, str | os.PathLike) and (reason := _no_file(os.path.join(base, value))):  # noqa: PTH118
             found[row] = reason
     return found

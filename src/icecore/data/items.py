@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
+from icecore.data.parts import FilePart
 from icecore.errors import DataError
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ class Item:
     Attributes:
         row: 0-based position in the data as the user gave it, bad rows counted.
         name: as shown to people; always encodable as UTF-8.
-        kind: what `value` is: the path of a file, a file's content, a text, or an array (or another object in memory,
-            such as a PIL image).
+        kind: what `value` is: the path of a file or a part of one (`FilePart`), a file's content, a text, or an array
+            (or another object in memory, such as a PIL image).
         value: the input itself, or where it is.
     """
 
@@ -93,10 +94,12 @@ class Items(Sequence[Item]):
         value = self._values[row]
         if isinstance(value, str) and self._strings == "text":
             return Item(row, printable(value), "text", value)
+        if isinstance(value, FilePart):
+            return Item(row, printable(value.name), "file", value)
         if isinstance(value, str | os.PathLike):
             return Item(row, printable(os.fspath(value)), "file", self._base / value)
         if isinstance(value, bytes | bytearray | memoryview):
-            return Item(row, f"row {row}", "bytes", bytes(value))
+            return Item(row, f"row {row}", "bytes", value)
         return Item(row, f"row {row}", "array", value)
 
 

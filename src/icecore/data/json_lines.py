@@ -24,16 +24,16 @@ def read_json_lines(path: Path) -> TableFile:
 
     Keys need not be the same in every line: what is not there is null. Raises DataError with the number of a bad line.
     """
-    columns: dict[str, _Column] = {}
+    columns: dict[str, GrowingColumn] = {}
     rows = 0
     for record in _records(path):
         for name, value in record.items():
-            columns.setdefault(name, _Column()).put(rows, value)
+            columns.setdefault(name, GrowingColumn()).put(rows, value)
         rows += 1
     return TableFile({name: ArrowValues(column.finish(rows)) for name, column in columns.items()})
 
 
-class _Column:
+class GrowingColumn:
     """A column that grows. Text is moved into Arrow chunk by chunk, which holds it in a quarter of Python's memory."""
 
     def __init__(self) -> None:
@@ -43,12 +43,14 @@ class _Column:
         self._rows = 0
 
     def put(self, row: int, value: Any) -> None:
+        """Set the value of a row after all that have one; rows between are null."""
         self._pad(row)
         self._fractional |= isinstance(value, float)
         self._numeric &= value is None or (isinstance(value, int | float) and not isinstance(value, bool))
         self._push(_text(value))
 
     def finish(self, rows: int) -> pa.ChunkedArray:
+        """The column, that many rows long."""
         self._pad(rows)
         text = pa.chunked_array([*self._chunks, pa.array(self._open, pa.string())])
         return text.cast(pa.float64()) if self._fractional and self._numeric else text

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from icecore import keys
 from icecore.data.modalities import modality_named
+from icecore.data.parts import FilePart
 from icecore.errors import BadItemError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from icecore.data.items import Item
 
 
@@ -33,7 +33,7 @@ def load(item: Item, modality: str = "image") -> tuple[bytes, Any]:
     if item.kind == "file":
         raw = _content(item.value)
         return keys.row_of_bytes(raw), decode(raw)
-    decoded = decode(item.value)
+    decoded = decode(bytes(item.value) if item.kind == "bytes" else item.value)
     return _key_in_memory(item, decoded), decoded
 
 
@@ -57,22 +57,23 @@ def _key_in_memory(item: Item, decoded: Any) -> bytes:
         raise BadItemError(str(error)) from error
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path | FilePart) -> bytes:
     try:
         return path.read_bytes()
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
 
 
-def _of_file(path: Path) -> bytes:
+def _of_file(path: Path | FilePart) -> bytes:
     try:
-        return keys.row_of_file(path)
+        return keys.row_of_bytes(path.read_bytes()) if isinstance(path, FilePart) else keys.row_of_file(path)
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
 
 
-def _unreadable(path: Path, error: Exception) -> BadItemError:
+def _unreadable(where: Path | FilePart, error: Exception) -> BadItemError:
     """In words. A ValueError is a name that no file can have (a NUL in it)."""
+    path = Path(where)
     if isinstance(error, FileNotFoundError | NotADirectoryError | ValueError):
         return BadItemError("no such file")
     if isinstance(error, PermissionError) and not path.is_dir():

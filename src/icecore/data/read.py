@@ -15,7 +15,7 @@ from icecore.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_OWN = ("folder", "frame", "sequence", "table")
+_OWN = ("webdataset", "huggingface", "folder", "frame", "sequence", "table")  # in the order in which they are asked
 
 
 def read(
@@ -30,10 +30,11 @@ def read(
     """Read what the user has.
 
     Args:
-        source: a folder (with class folders or without), a table (.csv .tsv .parquet .jsonl .ndjson), one media file; a
-            list of paths, arrays, file contents or PIL images; an array (n, height, width[, channels]); a pandas or
-            polars data frame; or a `Dataset`, which is returned as it is. Where the inputs are texts, a list holds
-            texts, and a string of several words that is no path is one.
+        source: a folder (with class folders or without), a table (.csv .tsv .parquet .jsonl .ndjson), one media file;
+            WebDataset tars (one, a pattern, a list); a Hugging Face data set in memory or saved to a folder; a list of
+            paths, arrays, file contents or PIL images; an array (n, height, width[, channels]); a pandas or polars data
+            frame; or a `Dataset`, which is returned as it is. Where the inputs are texts, a list holds texts, and a
+            string of several words that is no path is one.
         target: column, or columns, to predict; guessed where None.
         input_col: column of inputs; guessed where None.
         y: targets for each row, where the source does not hold them.
@@ -78,7 +79,7 @@ def _is_text(source: str, modality: str) -> bool:
 def _readers() -> list[Reader]:
     """Plug-ins before the built-in ones, so that a more special reader can win."""
     names = plugins.names("readers")
-    ordered = [name for name in names if name not in _OWN] + [name for name in names if name in _OWN]
+    ordered = [name for name in names if name not in _OWN] + [name for name in _OWN if name in names]
     return [plugins.get("readers", name) for name in ordered]
 
 

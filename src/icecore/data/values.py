@@ -68,19 +68,26 @@ class ListValues:
 
 
 class ArrowValues:
-    """Values in an Arrow column."""
+    """Values in an Arrow column. Of `{bytes, path}` records, as data sets store media, the bytes, else the path."""
 
     def __init__(self, column: pa.ChunkedArray) -> None:
-        self._column = _plain(column)
+        self._column, self._paths = _plain(column), _paths(column)
+        self._binary = _is_binary(self._column.type)
 
     def __len__(self) -> int:
         return len(self._column)
 
     def __getitem__(self, row: int, /) -> Any:
-        return self._column[int(row)].as_py()
+        value = self._column[int(row)]
+        if self._paths is not None and not value.is_valid:
+            return self._paths[row]
+        # Content of media is not copied until it is decoded.
+        return memoryview(value.as_buffer()) if self._binary and value.is_valid else value.as_py()
 
     def missing(self) -> NDArray[np.bool_]:
         """True where a value is null, NaN or an empty string. Shape (n,)."""
+        if self._paths is not None:
+            return np.asarray(pc.is_null(self._column).to_numpy(), bool) & self._paths.missing()
         mask = pc.is_null(self._column, nan_is_null=True)
         if _is_text(self._column.type):
             mask = pc.or_(mask, pc.equal(pc.fill_null(self._column, ""), ""))
@@ -135,8 +142,13 @@ def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
+def _is_binary(kind: pa.DataType) -> bool:
+    of = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view, pa.types.is_fixed_size_binary)
+    return any(is_one(kind) for is_one in of)
+
+
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Without dictionaries and extension types; of a `{bytes, path}` record, as data sets store media, the bytes."""
+    """Without dictionaries and extension types; of a `{bytes, path}` record the bytes."""
     if pa.types.is_dictionary(column.type):
         return pc.cast(column, column.type.value_type)
     if isinstance(column.type, pa.BaseExtensionType):
@@ -144,3 +156,39 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_struct(column.type) and column.type.get_field_index("bytes") >= 0:
         return pc.struct_field(column, "bytes")
     return column
+
+
+def _paths(column: pa.ChunkedArray) -> ArrowValues | None:
+    """The paths of `{bytes, path}` records."""
+    kind = column.type
+    if not pa.types.is_struct(kind) or min(kind.get_field_index("bytes"), kind.get_field_index("path")) < 0:
+        return None
+    return ArrowValues(pc.struct_field(column, "path"))
+
+
+class TakenValues:
+    """Some of the values of a column, in another order.
+
+    Args:
+        values: the column.
+        index: positions in it, shape (n,).
+    """
+
+    def __init__(self, values: Values, index: NDArray[Any]) -> None:
+        self._values, self._index = values, index
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def __getitem__(self, row: int, /) -> Any:
+        return self._values[int(self._index[row])]
+
+    def missing(self) -> NDArray[np.bool_]:
+        """True where there is no value. Shape (n,)."""
+        mask: NDArray[np.bool_] = self._values.missing()[self._index]
+        return mask
+
+    def target(self) -> NDArray[Any]:
+        """As targets, shape (n,)."""
+        targets: NDArray[Any] = self._values.target()[self._index]
+        return targets

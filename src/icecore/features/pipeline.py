@@ -19,7 +19,8 @@ import torch
 
 from icecore.backbones import Extractor
 from icecore.data import Item, load
-from icecore.errors import BadItemError
+from icecore.errors import BadBatchError, BadItemError
+from icecore.features.flight import overlapped
 from icecore.features.forward import Forward, Rows, Values, finite
 from icecore.prefix import Column
 
@@ -38,13 +39,14 @@ class Job:
 @dataclass(frozen=True, slots=True)
 class Computed:
     """What came of a few jobs: values by column, (n, ...) each, the reasons of those that came to nothing, and how many
-    inputs were cut because they are too long.
+    inputs were cut because they are too long, or hold nothing that the network knows.
     """
 
     rows: list[bytes]
     values: Values
     failed: dict[bytes, str]
     cut: int = 0
+    blank: int = 0
 
 
 Prepared: TypeAlias = tuple[bytes, Any, str]
@@ -54,11 +56,17 @@ Batch: TypeAlias = list[tuple[bytes, Any]]
 def compute(
     backbone: Extractor, jobs: Iterable[Job], columns: Sequence[Column], *, batch_size: int, workers: int
 ) -> Generator[Computed, None, None]:
-    """Compute columns for jobs, in batches. A bad item fails alone. Close it when leaving early."""
+    """Compute columns for jobs, in batches. A bad item fails alone. Close it when leaving early.
+
+    A network that says `in_flight` is waited for with so many batches at once.
+    """
     forward = Forward(backbone, columns)
     with closing(_prepared(backbone, jobs, ahead=batch_size * _BATCHES_AHEAD, workers=workers)) as prepared:
-        for batch, failed in _batches(backbone, prepared, batch_size):
-            yield _computed(forward, batch, failed)
+        batches = _batches(backbone, prepared, batch_size)
+        limit = getattr(backbone, "in_flight", 1)
+        with closing(overlapped(lambda given: list(_computed(forward, *given)), batches, limit)) as results:
+            for computed in results:
+                yield from computed
 
 
 def _prepared(backbone: Extractor, jobs: Iterable[Job], *, ahead: int, workers: int) -> Generator[Prepared, None, None]:
@@ -118,21 +126,32 @@ def _ready(buckets: dict[Hashable, Batch], size: int, *, crowded: bool) -> Itera
         yield []
 
 
-def _computed(forward: Forward, batch: Batch, failed: dict[bytes, str]) -> Computed:
+def _computed(forward: Forward, batch: Batch, failed: dict[bytes, str]) -> Iterator[Computed]:
+    """What comes of a batch: one piece, or several where it had to be halved to find a bad item."""
     rows = [row for row, _ in batch]
     if not rows:
-        return Computed([], {}, failed)
+        yield Computed([], {}, failed)
+        return
     try:
         values = forward([value for _, value in batch])
+    except BadBatchError:
+        half = len(batch) // 2
+        yield from _computed(forward, batch[:half], failed)
+        yield from _computed(forward, batch[half:], {})
     except BadItemError as error:
-        return Computed([], {}, failed | dict.fromkeys(rows, str(error)))
-    cut = sum(getattr(value, "cut", False) for _, value in batch)
+        yield Computed([], {}, failed | dict.fromkeys(rows, str(error)))
+    else:
+        cut, blank = (sum(getattr(value, name, False) for _, value in batch) for name in ("cut", "blank"))
+        yield _finite(rows, values, failed, cut, blank)
+
+
+def _finite(rows: list[bytes], values: Values, failed: dict[bytes, str], cut: int, blank: int) -> Computed:
     good = finite(values, len(rows))
     if good.all():
-        return Computed(rows, values, failed, cut)
+        return Computed(rows, values, failed, cut, blank)
     kept = [row for row, ok in zip(rows, good, strict=True) if ok]
     failed |= dict.fromkeys(set(rows) - set(kept), "the network gives values that are not finite for it")
-    return Computed(kept, {column: _only(value, good) for column, value in values.items()}, failed, cut)
+    return Computed(kept, {column: _only(value, good) for column, value in values.items()}, failed, cut, blank)
 
 
 def _only(rows: Rows, good: np.ndarray) -> Rows:

@@ -22,12 +22,14 @@ class Report:
         reused: the other items: their rows came from the store, or from an equal item.
         seconds: all in all.
         cut: how many of the computed ones are longer than the network reads, so that their ends were left out.
+        blank: how many of the computed ones hold nothing that the network knows, such as a text without a known word.
     """
 
     computed: int
     reused: int
     seconds: float
     cut: int = 0
+    blank: int = 0
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,14 @@ class Features:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences to say aloud: what the reader of the data said, and how many inputs were cut."""
-        cut, computed = self.report.cut, self.report.computed
-        if not cut:
-            return self.dataset.notes
-        share = f"{cut:,} of the {computed:,} inputs computed now ({cut / max(computed, 1):.1%})"
-        return (*self.dataset.notes, f"{share} are longer than the network reads: their ends were left out.")
+        """Sentences to say aloud: what the reader of the data said, and how many inputs were cut or blank."""
+        said = {
+            "are longer than the network reads: their ends were left out.": self.report.cut,
+            "hold no word that the network knows: their features are zeros.": self.report.blank,
+        }
+        of = f"of the {self.report.computed:,} inputs computed now"
+        share = max(self.report.computed, 1)
+        return (*self.dataset.notes, *(f"{n:,} {of} ({n / share:.1%}) {what}" for what, n in said.items() if n))
 
     @property
     def layers(self) -> list[str]:

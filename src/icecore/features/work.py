@@ -33,6 +33,7 @@ class Work:
         failed: rows that came to nothing, with the reasons.
         computed: rows that went through the network.
         cut: how many of them were cut because they are too long.
+        blank: how many of them hold nothing that the network knows.
     """
 
     backbone: Extractor
@@ -45,6 +46,7 @@ class Work:
     failed: dict[bytes, str] = field(default_factory=dict)
     computed: set[bytes] = field(default_factory=set)
     cut: int = 0
+    blank: int = 0
 
     def run(self, progress: Progress) -> None:
         """Compute what is missing. What another process has claimed is waited for, and computed if it died."""
@@ -88,6 +90,7 @@ class Work:
                     writer.add(done)
                     self.failed.update(done.failed)
                     self.cut += done.cut
+                    self.blank += done.blank
                     self.computed.update(done.rows if through_network else ())
                     task.advance(len(done.rows) + len(done.failed))
 

@@ -78,7 +78,13 @@ def _nbytes(rows: Rows) -> int:
 
 
 def written_by(backbone: Extractor) -> dict[str, str]:
-    """The engine, its device and the versions that compute a part; recorded in it, not in its key."""
+    """The engine, its device and the versions that compute a part; recorded in it, not in its key.
+
+    A network that no library here computes says its own `engine`.
+    """
+    own = getattr(backbone, "engine", None)
+    if own is not None:
+        return dict(own)
     device = str(getattr(backbone, "device", "")).partition(":")[0]
     return {"engine": "eager"} | ({"device": device} if device else {}) | _versions()
 

@@ -151,4 +151,5 @@ def _row(path: str | os.PathLike[str], known: Record | None) -> bytes | None:
 
 def _name(path: str | os.PathLike[str]) -> bytes:
     absolute = os.path.abspath(os.fspath(path))  # noqa: PTH100 - a thousand take a millisecond, as Paths twenty
-    return absolute.encode("utf-8", "surrogatepass")
+    part = getattr(path, "part", "")  # of a file, such as a tar's member; no path holds a NUL
+    return f"{absolute}\0{part}".rstrip("\0").encode("utf-8", "surrogatepass")
