@@ -75,7 +75,7 @@ def inspect(
     *,
     preprocess: Any = None,
     target: str | list[str] | None = None,
-    input_col: str | None = None,
+    input_col: str | Sequence[str] | None = None,
     trust_remote_code: bool = False,
     progress: Progress | bool = True,
 ) -> BackboneInfo | ModelInfo | DataInfo:
