@@ -8,7 +8,23 @@ import torch
 
 from icecore.backbones import extras
 
-WORDS = ("a", "photo", "of", "the", "red", "green", "blue", "square", "cat", "dog", "one", "two", "three", "four", "five")
+WORDS = (
+    "a",
+    "photo",
+    "of",
+    "the",
+    "red",
+    "green",
+    "blue",
+    "square",
+    "cat",
+    "dog",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+)
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 _LETTERS = {"<|startoftext|>": 52, "<|endoftext|>": 53} | {
     letter + end: number + 26 * i for i, end in enumerate(("", "</w>")) for number, letter in enumerate(string.ascii_lowercase)

@@ -6,8 +6,8 @@ import pytest
 
 from icecore import keys
 from icecore.data import load, modality_named, read, row_key
-from icecore.data.tables import reader
 from icecore.data.readers import ReadOptions
+from icecore.data.tables import reader
 from icecore.errors import BadItemError, DataError
 from icecore.testing.readers import check_reader
 from tests.data.files import write_picture

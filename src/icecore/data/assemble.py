@@ -92,9 +92,7 @@ class _Part:
         return {row: self.prefix + reason for row, reason in _file_reasons(self.values, base).items()}
 
 
-def _parts(
-    values: Values, modality: Modality, source: str, strings: Literal["file", "text"] | None
-) -> Sequence[_Part]:
+def _parts(values: Values, modality: Modality, source: str, strings: Literal["file", "text"] | None) -> Sequence[_Part]:
     if not modality.parts:
         return [_Part(values, strings or modality.strings)]
     if not isinstance(values, TupleValues):
