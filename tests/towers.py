@@ -26,9 +26,8 @@ WORDS = (
     "five",
 )
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
-_LETTERS = {"<|startoftext|>": 52, "<|endoftext|>": 53} | {
-    letter + end: number + 26 * i for i, end in enumerate(("", "</w>")) for number, letter in enumerate(string.ascii_lowercase)
-}  # fmt: skip
+_LETTERS = [letter + end for end in ("", "</w>") for letter in string.ascii_lowercase]
+_PIECES = {piece: number for number, piece in enumerate((*_LETTERS, "<|startoftext|>", "<|endoftext|>"))}
 _TOWER = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 64}
 _TEXT = _TOWER | {"vocab_size": 64, "max_position_embeddings": 16, "pad_token_id": 0}
 _CLIP = _TEXT | {"max_position_embeddings": 40, "bos_token_id": 52, "eos_token_id": 53, "pad_token_id": 53}
@@ -69,6 +68,6 @@ def tokenizer(name: str) -> Any:
     """Letters with CLIP's own tokenizer, whole words with BERT's."""
     transformers = extras.require("transformers", "hf")
     if name == "clip":
-        return transformers.CLIPTokenizer(vocab=_LETTERS, merges=[], model_max_length=40)
+        return transformers.CLIPTokenizer(vocab=_PIECES, merges=[], model_max_length=40)
     vocabulary = {word: number for number, word in enumerate((*_SPECIAL, *WORDS))}
     return transformers.BertTokenizer(vocab=vocabulary, model_max_length=16)

@@ -79,7 +79,7 @@ def test_a_bad_half_is_named(folder):
     assert [item.row for item in data.inputs] == [0, 3]
     with pytest.raises(BadItemError, match=r"^image: "):
         load(data.inputs[1], PAIRS)
-    with pytest.raises(BadItemError, match="^text: the text is empty"):
+    with pytest.raises(BadItemError, match=r"^text: the text is empty"):
         load(read([(paths[0], " ")], modality=PAIRS).inputs[0], PAIRS)
 
 

@@ -87,7 +87,7 @@ class JoinedBackbone:
         return self._layers
 
     def weights_digest(self, layer: str) -> str:
-        """Hash of the weights that a layer depends on: those of its own network, for `last` of all. Raises LayerError."""
+        """Hash of the weights that a layer depends on: of its own network, for `last` of all. Raises LayerError."""
         self._require([layer])
         if layer in _ENDS:
             digests = [part.weights_digest(layer) for part in self.parts.values()]
@@ -118,7 +118,7 @@ class JoinedBackbone:
         return {layer: found[layer] for layer in layers}
 
     def _run_part(self, name: str, batch: list[Any], layers: Sequence[str], reduce: Reduce) -> dict[str, Tensor]:
-        """What is kept of a network's layers by their names here; its ends, where they are to be joined, as they are."""
+        """What is kept of a network's layers by their names here; ends that are to be joined, as they are."""
         inner = [layer.removeprefix(f"{name}.") for layer in layers if layer.startswith(f"{name}.")]
         joined = [end for end in _ENDS if end in layers]
         asked = list(dict.fromkeys([*inner, *joined]))

@@ -74,8 +74,8 @@ class SequenceBackbone(TorchBackbone):
         mask: name of the argument that is 1 for real steps and 0 for padding; None where the forward has none.
         equal_lengths: let only windows of one length share a batch, where the network's own arithmetic mixes padding
             in; the preprocessing then makes all windows of an input equally long.
-        pad_to: length that every window is padded to, for networks that read padding as they do words; pooling still sees
-            real steps only. None pads to the longest of a batch.
+        pad_to: length that every window is padded to, for networks that read padding as they do words; pooling still
+            sees real steps only. None pads to the longest of a batch.
         steps: (steps of a layer, padded length, real length) -> real steps of the layer, where that is not in
             proportion.
         raw: from a decoded input to the layer `input`, a vector of float32; there is no such layer where None.

@@ -94,7 +94,7 @@ def _inputs(columns: Mapping[str, Values], options: ReadOptions, source: str, ba
 
 
 def _guess_input(
-    columns: Mapping[str, Values], options: ReadOptions, modality: Modality, source: str, base: str, taken: list[str]
+    columns: Mapping[str, Values], options: ReadOptions, modality: Modality, source: str, base: str, *, taken: list[str]
 ) -> str:
     open_to_guess = [name for name in columns if name not in options.target and name not in taken]
     guess = _by_name(open_to_guess, modality.columns)

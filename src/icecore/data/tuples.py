@@ -32,7 +32,8 @@ class TupleValues:
 
     def missing(self) -> NDArray[np.bool_]:
         """True where any part is missing. Shape (n,)."""
-        return np.any([column.missing() for column in self.columns], axis=0)
+        found: NDArray[np.bool_] = np.logical_or.reduce([column.missing() for column in self.columns])
+        return found
 
     def target(self) -> NDArray[Any]:
         """Tuples as objects, shape (n,)."""
