@@ -31,9 +31,10 @@ def _one_column(X: np.ndarray) -> bool:
 
 
 def _is_item(first: Sequence[Any] | np.ndarray) -> bool:
-    return len(first) > 0 and (
-        isinstance(first[0], str | bytes) or hasattr(first[0], "__fspath__") or _is_image(first[0])
-    )
+    if len(first) == 0:
+        return False
+    one = first[0][0] if isinstance(first[0], tuple) and first[0] else first[0]  # of a pair the image
+    return isinstance(one, str | bytes) or hasattr(one, "__fspath__") or _is_image(one)
 
 
 def _is_image(value: Any) -> bool:

@@ -25,7 +25,7 @@ def read_as_any(data: Any, **options: Any) -> Dataset:
                 found = read(data, modality=modality.name, **options)
             except DataError:
                 continue
-            if modality.strings == "file" or _are_texts(found):
+            if len(found) and (modality.strings == "file" or _are_texts(found)):
                 return found
         raise error from None
 

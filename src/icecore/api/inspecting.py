@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +76,7 @@ def inspect(
     *,
     preprocess: Any = None,
     target: str | list[str] | None = None,
-    input_col: str | None = None,
+    input_col: str | Sequence[str] | None = None,
     trust_remote_code: bool = False,
     progress: Progress | bool = True,
 ) -> BackboneInfo | ModelInfo | DataInfo:

@@ -134,7 +134,7 @@ class PretrainedModel:
         layers: str | int | Sequence[str | int] = "last",
         pooling: str = "mean",
         target: str | Sequence[str] | None = None,
-        input_col: str | None = None,
+        input_col: str | Sequence[str] | None = None,
         store: Store | str | None = None,
         batch_size: int = 32,
         workers: int | None = None,

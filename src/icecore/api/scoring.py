@@ -20,7 +20,7 @@ Targets = str | Sequence[str] | None
 
 
 def read_labelled(
-    data: Any, y: Any, target: Targets, input_col: str | None, predictor: Predictor
+    data: Any, y: Any, target: Targets, input_col: Targets, predictor: Predictor
 ) -> tuple[Dataset, tuple[str, ...]]:
     """Labelled data without the rows of given `train` and `val` splits, and what to say of it. Raises DataError.
 

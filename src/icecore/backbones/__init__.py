@@ -18,6 +18,7 @@ from icecore.backbones.base import (
     Provider,
     Reduce,
 )
+from icecore.backbones.joined import JoinedBackbone
 from icecore.backbones.layers import no_such_layer
 from icecore.backbones.load import load, wrap
 from icecore.backbones.network import TorchBackbone
@@ -33,6 +34,7 @@ __all__ = [
     "Cuttable",
     "Entry",
     "Extractor",
+    "JoinedBackbone",
     "Layer",
     "Licence",
     "Preprocessing",

@@ -11,9 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from icecore.backbones import hf_text, hf_vision, saved
+from icecore.backbones import hf_text, hf_towers, hf_vision, saved
 from icecore.backbones.base import Entry, Preprocessing
 from icecore.backbones.hf_checkpoint import Checkpoint
+from icecore.backbones.joined import JoinedBackbone
 from icecore.backbones.network import TorchBackbone
 from icecore.backbones.reference import Reference
 from icecore.errors import BackboneError
@@ -25,16 +26,20 @@ _BUILD: dict[str, Callable[[Checkpoint, Preprocessing | None], TorchBackbone]] =
 
 
 class TransformersProvider:
-    """Transformers: networks for images and for texts."""
+    """Transformers: networks for images, for texts, and for both."""
 
-    summary = "any image or text network of Transformers, by hub id or local folder"
+    summary = "any image or text network of Transformers, by hub id or local folder; of CLIP and the like also both"
     extra = "hf"
     requires: tuple[str, ...] = ("transformers", "torchvision")
     example = "hf:google/vit-base-patch16-224"
 
-    def load(self, reference: Reference, *, preprocess: Preprocessing | None, trust_remote_code: bool) -> TorchBackbone:
+    def load(
+        self, reference: Reference, *, preprocess: Preprocessing | None, trust_remote_code: bool
+    ) -> TorchBackbone | JoinedBackbone:
         """Load configuration, processor or tokenizer, and weights."""
         checkpoint = Checkpoint.open(reference, trust_remote_code)
+        if hf_towers.has_towers(checkpoint):
+            return hf_towers.build(checkpoint, preprocess)
         takes = checkpoint.main_input
         if takes not in _BUILD:
             raise BackboneError(
@@ -42,15 +47,17 @@ class TransformersProvider:
             )
         return _BUILD[takes](checkpoint, preprocess)
 
-    def save(self, backbone: TorchBackbone, folder: Path) -> None:
+    def save(self, backbone: TorchBackbone | JoinedBackbone, folder: Path) -> None:
         """Write a Transformers folder."""
-        module: Any = backbone.module
-        module.save_pretrained(folder)
-        preprocessing: Any = backbone.preprocessing
-        if hasattr(preprocessing, "save"):
-            preprocessing.save(folder)
+        parts: list[Any] = [*backbone.parts.values()] if isinstance(backbone, JoinedBackbone) else [backbone]
+        parts[0].module.save_pretrained(folder)  # towers write the whole model
+        for part in parts:
+            if hasattr(part.preprocessing, "save"):
+                part.preprocessing.save(folder)
 
-    def load_saved(self, reference: Reference, folder: Path, preprocessing: Mapping[str, Any]) -> TorchBackbone:
+    def load_saved(
+        self, reference: Reference, folder: Path, preprocessing: Mapping[str, Any]
+    ) -> TorchBackbone | JoinedBackbone:
         """From the folder."""
         own = saved.image_preprocessing(preprocessing)
         return self.load(replace(reference, name=str(folder), revision=None), preprocess=own, trust_remote_code=False)

@@ -81,8 +81,7 @@ class Checkpoint:
     @property
     def structure(self) -> dict[str, Any]:
         """The configuration, as far as it says what is computed."""
-        plain = json.loads(self.config.to_json_string(use_diff=False))
-        return {name: value for name, value in plain.items() if name not in _NOT_STRUCTURE}
+        return _structural(json.loads(self.config.to_json_string(use_diff=False)))
 
     def has_file(self, *names: str) -> bool:
         """Whether it is a local folder that holds one of these files."""
@@ -143,6 +142,12 @@ def _quiet(logging: Any) -> Iterator[None]:
         yield
     finally:
         logging.set_verbosity(level)
+
+
+def _structural(config: dict[str, Any]) -> dict[str, Any]:
+    """Without what says nothing of the structure, in the configurations of towers too."""
+    kept = {name: value for name, value in config.items() if name not in _NOT_STRUCTURE}
+    return {name: _structural(value) if name.endswith("_config") and value else value for name, value in kept.items()}
 
 
 def base(module: Any) -> Any:

@@ -43,7 +43,7 @@ def build(checkpoint: Checkpoint, preprocess: Preprocessing | None) -> TorchBack
             f"{checkpoint.reference} reads texts, which its own tokenizer prepares.",
             do=f"Leave --preprocess out; options of the id are {', '.join(OPTIONS)}: hf:FOLDER?long=windows",
         )
-    tokens = _tokens(checkpoint)
+    tokens = tokens_of(checkpoint)
     config = checkpoint.config
     if config.pad_token_id is None:  # classifiers of the GPT kind find the last word by it
         config.pad_token_id = tokens.tokenizer.pad_token_id or 0
@@ -86,7 +86,7 @@ def _class(checkpoint: Checkpoint) -> Any:
     return transformers.AutoModelForTextEncoding if checkpoint.config.is_encoder_decoder else transformers.AutoModel
 
 
-def _tokens(checkpoint: Checkpoint) -> TokenPreprocessing:
+def tokens_of(checkpoint: Checkpoint) -> TokenPreprocessing:
     """The tokenizer, with the network's limit or that of its folder, and what the id's options say."""
     load = checkpoint.transformers.AutoTokenizer.from_pretrained
     tokenizer = checkpoint.attempt(lambda: load(**checkpoint.where))

@@ -26,7 +26,7 @@ from icecore.data.preprocessing import ImagePreprocessing
 
 def build(checkpoint: Checkpoint, preprocess: Preprocessing | None) -> TorchBackbone:
     """The backbone of an image checkpoint; `preprocess` overrides its own processor."""
-    preprocess = preprocess or _processor(checkpoint)
+    preprocess = preprocess or processor_of(checkpoint)
     module, notes = checkpoint.network(checkpoint.cls)
     make = partial(
         TorchBackbone,
@@ -64,7 +64,8 @@ class ProcessorPreprocessing:
         return torch.as_tensor(self._processor(images=decoded, return_tensors="pt")["pixel_values"][0])
 
 
-def _processor(checkpoint: Checkpoint) -> Preprocessing:
+def processor_of(checkpoint: Checkpoint) -> Preprocessing:
+    """Its own image processor, or `preprocess.json` beside it; any for random weights. Raises PreprocessingError."""
     reference = checkpoint.reference
     path = reference.path
     if path is not None and not checkpoint.has_file("preprocessor_config.json", "processor_config.json"):

@@ -34,7 +34,10 @@ def load_saved(id: str, folder: Path, preprocessing: Mapping[str, Any], device: 
 
 
 def image_preprocessing(value: Mapping[str, Any]) -> Preprocessing | None:
-    """icecore's own preprocessing from its value; None where the value is a provider's."""
+    """icecore's own preprocessing from its value, or that of the images among several parts; None where the value is a
+    provider's.
+    """
+    value = value.get("image", value)
     return ImagePreprocessing.model_validate(value) if value.get("type") == "image.v1" else None
 
 

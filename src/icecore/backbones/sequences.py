@@ -74,6 +74,8 @@ class SequenceBackbone(TorchBackbone):
         mask: name of the argument that is 1 for real steps and 0 for padding; None where the forward has none.
         equal_lengths: let only windows of one length share a batch, where the network's own arithmetic mixes padding
             in; the preprocessing then makes all windows of an input equally long.
+        pad_to: length that every window is padded to, for networks that read padding as they do words; pooling still
+            sees real steps only. None pads to the longest of a batch.
         steps: (steps of a layer, padded length, real length) -> real steps of the layer, where that is not in
             proportion.
         raw: from a decoded input to the layer `input`, a vector of float32; there is no such layer where None.
@@ -90,6 +92,7 @@ class SequenceBackbone(TorchBackbone):
         padding: Mapping[str, float] | None = None,
         mask: str | None = "attention_mask",
         equal_lengths: bool = False,
+        pad_to: int | None = None,
         steps: Callable[[int, int, int], int] | None = None,
         raw: Callable[[Any], Any] | None = None,
         **others: Any,
@@ -97,6 +100,7 @@ class SequenceBackbone(TorchBackbone):
         super().__init__(module, sample=samples[1], **others)
         self._shorter, self._axis, self._prefix = samples[0], axis, prefix_tokens
         self._padding, self._mask, self._equal = padding or {}, mask, equal_lengths
+        self._pad_to = pad_to
         self._steps, self._raw = steps or _in_proportion, raw
 
     def prepare(self, decoded: Any) -> Windows:
@@ -128,7 +132,7 @@ class SequenceBackbone(TorchBackbone):
     def _suits(self, batch: Sequence[Windows]) -> int:
         if self.device.type != "cpu":
             return len(batch)
-        steps = max(math.prod(item.shape) for item in batch)
+        steps = max(len(item.windows) for item in batch) * self._longest(batch)
         return max(1, int(_ACTIVATION_BYTES / (4 * self._numbers_a_step * steps)))
 
     @cached_property
@@ -137,10 +141,15 @@ class SequenceBackbone(TorchBackbone):
         outputs = [call.output[1:] for call in self._ways[0].trace.calls.values() if call.takeable and call.output]
         return max(map(math.prod, outputs), default=1) / self._window(self._sample).length
 
+    def _longest(self, batch: Sequence[Windows]) -> int:
+        return self._pad_to or max(item.shape[1] for item in batch)
+
     def _stack(self, batch: Sequence[Windows]) -> dict[str, Tensor]:
+        return self._padded_to(self._longest(batch), batch)
+
+    def _padded_to(self, longest: int, batch: Sequence[Windows]) -> dict[str, Tensor]:
         """The windows of all inputs, padded, as the arguments of the forward."""
         windows = [window for item in batch for window in item.windows]
-        longest = max(window.length for window in windows)
         stacked = {
             name: torch.stack([_padded(w.inputs[name], w.length, longest, self._padding.get(name, 0)) for w in windows])
             for name in windows[0].inputs
@@ -162,7 +171,7 @@ class SequenceBackbone(TorchBackbone):
         """Each input whole, those of equal length together."""
         if layer.name == INPUT:
             return reduce(layer, value)
-        longest = max(item.shape[1] for item in batch)
+        longest = self._longest(batch)
         rows = torch.split(value, [len(item.windows) for item in batch])
         whole = [self._whole(layer, own, item, longest) for own, item in zip(rows, batch, strict=True)]
         groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
@@ -190,7 +199,8 @@ class SequenceBackbone(TorchBackbone):
         return self._probed(self._sample)
 
     def _probed(self, sample: Any) -> dict[str, Tensor]:
-        return self._stack([Windows((self._window(sample),))] * PROBE_ITEMS)
+        window = self._window(sample)
+        return self._padded_to(window.length, [Windows((window,))] * PROBE_ITEMS)
 
     def _window(self, sample: Any) -> Window:
         return self.prepare(sample).windows[0]

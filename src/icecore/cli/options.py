@@ -35,7 +35,9 @@ Layers = Annotated[
     ),
 ]
 Pooling = Annotated[str, typer.Option(help="mean, max, gem, cls, last-token, flatten, none.")]
-InputCol = Annotated[str | None, typer.Option("--input-col", help="Column of a table that holds the inputs.")]
+InputCol = Annotated[
+    str | None, typer.Option("--input-col", help="Column of a table that holds the inputs; of pairs both, IMAGE,TEXT.")
+]
 Target = Annotated[
     list[str] | None, typer.Option("--target", "-t", help="Column of a table that holds the labels. May be repeated.")
 ]

@@ -10,7 +10,7 @@ A bad item never shifts the others: every item carries the row that it has in th
 from icecore.data.images import MAX_PIXELS, decode_image
 from icecore.data.items import BadItem, Dataset, Item, Items, printable
 from icecore.data.load import load, row_key
-from icecore.data.modalities import IMAGE, TEXT, Modality, modalities, modality_named, register_modality
+from icecore.data.modalities import IMAGE, IMAGE_TEXT, TEXT, Modality, modalities, modality_named, register_modality
 from icecore.data.preprocessing import ImagePreprocessing
 from icecore.data.read import read
 from icecore.data.readers import Reader, ReadOptions
@@ -19,6 +19,7 @@ from icecore.data.values import ArrowValues, ListValues, Values
 
 __all__ = [
     "IMAGE",
+    "IMAGE_TEXT",
     "MAX_PIXELS",
     "TEXT",
     "ArrowValues",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -12,13 +13,15 @@ from icecore.data.columns import split_name
 from icecore.data.items import BadItem, Dataset, Items, printable
 from icecore.data.labels import given_targets
 from icecore.data.parts import FilePart
+from icecore.data.tuples import TupleValues
 from icecore.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from icecore.data.modalities import Modality
     from icecore.data.readers import ReadOptions
     from icecore.data.values import Values
 
@@ -57,13 +60,13 @@ def assemble(
     words = _split_words(splits)
     if options.labelled is False and words is not None and None in words:
         words = None  # a split that covers only some rows is no reason to leave out what is only to be predicted
-    strings = strings or options.modality.strings
-    items = Items(values, np.arange(len(values)), base=base, strings=strings)
-    files = _file_reasons(values, str(base)) if strings == "file" else {}
+    parts = _parts(values, options.modality, source, strings)
+    told = tuple(part.strings for part in parts)
+    items = Items(values, np.arange(len(values)), base=base, strings=told if options.modality.parts else told[0])
+    files = _first_reasons(*(part.files(str(base)) for part in parts if part.strings == "file"))
     _require_some_file(files, items, source, str(base))
-    bad = _first_reasons(
-        dict(reasons or {}), _where(values.missing(), "no input"), files, _unlabelled(wanted), _unsplit(words)
-    )
+    missing = [_where(part.values.missing(), part.missing) for part in parts]
+    bad = _first_reasons(dict(reasons or {}), *missing, files, _unlabelled(wanted), _unsplit(words))
     good = np.ones(len(values), bool)
     good[list(bad)] = False
     return Dataset(
@@ -75,6 +78,31 @@ def assemble(
         notes=notes,
         modality=options.modality.name,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The inputs, or one column of them where they are tuples, with what is said before and of their faults."""
+
+    values: Values
+    strings: Literal["file", "text"]
+    prefix: str = ""
+    missing: str = "no input"
+
+    def files(self, base: str) -> dict[int, str]:
+        return {row: self.prefix + reason for row, reason in _file_reasons(self.values, base).items()}
+
+
+def _parts(values: Values, modality: Modality, source: str, strings: Literal["file", "text"] | None) -> Sequence[_Part]:
+    if not modality.parts:
+        return [_Part(values, strings or modality.strings)]
+    if not isinstance(values, TupleValues):
+        raise DataError(
+            f"{source} has one input a row, and {modality.name} needs {' and '.join(p.name for p in modality.parts)}.",
+            do="Use a table with a column for each, or a list of tuples.",
+        )
+    pairs = zip(values.columns, modality.parts, strict=True)
+    return [_Part(column, part.strings, f"{part.name}: ", f"no {part.name}") for column, part in pairs]
 
 
 def _first_reasons(*layers: Mapping[int, str]) -> dict[int, str]:
@@ -144,7 +172,7 @@ def _no_file(path: str) -> str | None:
 
 def _require_some_file(files: Mapping[int, str], items: Items, source: str, base: str) -> None:
     """Raise where every path leads nowhere: then it is the folder that is wrong, not the rows."""
-    if not files or len(files) < len(items) or set(files.values()) != {_NO_FILE}:
+    if not files or len(files) < len(items) or not all(reason.endswith(_NO_FILE) for reason in files.values()):
         return
     first = items.at(0)
     raise DataError(

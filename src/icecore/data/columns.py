@@ -13,6 +13,7 @@ from icecore.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from icecore.data.modalities import Modality
     from icecore.data.readers import ReadOptions
     from icecore.data.values import Values
 
@@ -33,9 +34,9 @@ _LOOKED_AT = 20
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """The columns chosen, and what to say of them."""
+    """The columns chosen, and what to say of them. `input` is a tuple where the modality has parts."""
 
-    input: str
+    input: str | tuple[str, ...]
     targets: tuple[str, ...]
     split: str | None
     notes: tuple[str, ...]
@@ -45,10 +46,10 @@ def roles(columns: Mapping[str, Values], options: ReadOptions, *, source: str, b
     """Choose the columns of a table. Raises DataError, with the nearest names, where one is not there."""
     _require_unique(columns, source)
     split, notes = _split(columns)
-    chosen = _named(columns, options.input_col, source) if options.input_col else None
-    input_col = chosen or _guess_input(columns, options, source, base)
-    targets = _targets(columns, options, source, taken={input_col, split})
-    return Roles(input_col, targets, split, (*_say(input_col, targets, options), *notes))
+    inputs = _inputs(columns, options, source, base)
+    targets = _targets(columns, options, source, taken={*inputs, split})
+    chosen = inputs if options.modality.parts else inputs[0]
+    return Roles(chosen, targets, split, (*_say(inputs, targets, options), *notes))
 
 
 def split_name(value: object) -> str | None:
@@ -74,20 +75,43 @@ def _targets(
     return (guess,) if guess else ()
 
 
-def _guess_input(columns: Mapping[str, Values], options: ReadOptions, source: str, base: str) -> str:
-    open_to_guess = [name for name in columns if name not in options.target]
-    guess = _by_name(open_to_guess, options.modality.columns)
-    if guess is None and options.modality.strings == "file":
-        _require_header(columns, options, source, base)
+def _inputs(columns: Mapping[str, Values], options: ReadOptions, source: str, base: str) -> tuple[str, ...]:
+    """The column of each part, or the only one."""
+    parts = options.modality.parts
+    if not options.input_col:
+        found: list[str] = []
+        for part in parts or (options.modality,):
+            found.append(_guess_input(columns, options, part, source, base, taken=found))
+        return tuple(found)
+    names = [name.strip() for name in options.input_col.split(",")] if parts else [options.input_col]
+    if len(names) != max(1, len(parts)):
+        raise DataError(
+            f"Got {options.input_col!r} as the input columns of {source}.",
+            expected=f"A column for each of {', '.join(part.name for part in parts)}, in this order.",
+            do=f"Write --input-col {','.join(part.columns[0] for part in parts)}, with your own names.",
+        )
+    return tuple(_named(columns, name, source) for name in names)
+
+
+def _guess_input(
+    columns: Mapping[str, Values], options: ReadOptions, modality: Modality, source: str, base: str, *, taken: list[str]
+) -> str:
+    open_to_guess = [name for name in columns if name not in options.target and name not in taken]
+    guess = _by_name(open_to_guess, modality.columns)
+    if guess is None and modality.strings == "file":
+        _require_header(columns, modality, source, base)
         guess = next((name for name in open_to_guess if _holds_files(columns[name], base)), None)
     elif guess is None:
         guess = _wordiest({name: columns[name] for name in open_to_guess if name.strip().lower() not in TARGETS})
     if guess is not None:
         return guess
+    parts = options.modality.parts
     raise DataError(
-        f"It is not clear which column of {source} is the input.",
+        f"It is not clear which column of {source} is the {modality.name if parts else 'input'}.",
         expected=f"Its columns are {_listed(columns)}.",
-        do=f"Name one with --input-col (input_col=), or call it {options.modality.columns[0]}.",
+        do=f"Name all inputs with --input-col {','.join(part.columns[0] for part in parts)} (input_col=)."
+        if parts
+        else f"Name one with --input-col (input_col=), or call it {modality.columns[0]}.",
     )
 
 
@@ -102,12 +126,12 @@ def _first(values: Values) -> list[object]:
     return [value for value in (values[row] for row in range(min(len(values), _LOOKED_AT))) if value is not None]
 
 
-def _require_header(columns: Mapping[str, Values], options: ReadOptions, source: str, base: str) -> None:
+def _require_header(columns: Mapping[str, Values], modality: Modality, source: str, base: str) -> None:
     if any(_is_file(name, base) for name in columns):
         raise DataError(
             f"The first line of {source} looks like data: {_listed(columns)}.",
             expected="The first line names the columns.",
-            do=f"Add a line such as {options.modality.columns[0]},label at the top.",
+            do=f"Add a line such as {modality.columns[0]},label at the top.",
         )
 
 
@@ -158,8 +182,9 @@ def _require_unique(columns: Mapping[str, Values], source: str) -> None:
         raise DataError(f"{source} has no columns.", expected="A table with one line of column names, then the data.")
 
 
-def _say(input_col: str, targets: tuple[str, ...], options: ReadOptions) -> tuple[str, ...]:
-    guessed = [] if options.input_col else [f"{input_col!r} for the input column"]
+def _say(inputs: tuple[str, ...], targets: tuple[str, ...], options: ReadOptions) -> tuple[str, ...]:
+    of_parts = f"{', '.join(map(repr, inputs))} for the input column{'s' if len(inputs) > 1 else ''}"
+    guessed = [] if options.input_col else [of_parts]
     guessed += [f"{targets[0]!r} for the target"] if targets and not options.target else []
     return (f"Took {' and '.join(guessed)}.",) if guessed else ()
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 from icecore.data.assemble import assemble
 from icecore.data.columns import roles
 from icecore.data.labels import as_column, is_frame
+from icecore.data.tuples import input_values
 from icecore.data.values import ArrowValues, Values
 from icecore.errors import DataError
 
@@ -30,7 +31,7 @@ class FrameReader:
         name = f"the {'table' if isinstance(source, pa.Table) else 'data frame'}"
         chosen = roles(columns, options, source=name, base="")
         return assemble(
-            columns[chosen.input],
+            input_values(columns, chosen.input),
             options,
             source=name,
             targets={target: columns[target] for target in chosen.targets},

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from icecore.data.values import Values
 
-Kind = Literal["file", "bytes", "text", "array"]
+Kind = Literal["file", "bytes", "text", "array", "tuple"]
+Strings = Literal["file", "text"]
 SPLITS = ("train", "val", "test")
 
 
@@ -29,8 +30,8 @@ class Item:
     Attributes:
         row: 0-based position in the data as the user gave it, bad rows counted.
         name: as shown to people; always encodable as UTF-8.
-        kind: what `value` is: the path of a file or a part of one (`FilePart`), a file's content, a text, or an array
-            (or another object in memory, such as a PIL image).
+        kind: what `value` is: the path of a file or a part of one (`FilePart`), a file's content, a text, an array (or
+            another object in memory, such as a PIL image), or a tuple of items.
         value: the input itself, or where it is.
     """
 
@@ -56,7 +57,7 @@ class Items(Sequence[Item]):
         values: the whole column, bad rows included; strings are paths relative to `base`, or texts.
         rows: positions in `values`, shape (n,).
         base: the folder that relative paths start from.
-        strings: whether a string is the path of a `file` or a `text`.
+        strings: whether a string is the path of a `file` or a `text`; where values are tuples, one word for each part.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Items(Sequence[Item]):
         rows: NDArray[Any],
         *,
         base: str | os.PathLike[str] = "",
-        strings: Literal["file", "text"] = "file",
+        strings: Strings | tuple[Strings, ...] = "file",
     ) -> None:
         self._values, self._rows = values, np.asarray(rows, np.int64)
         self._base, self._strings = Path(base), strings
@@ -92,7 +93,13 @@ class Items(Sequence[Item]):
     def at(self, row: int) -> Item:
         """The item of a row of the data as the user gave it."""
         value = self._values[row]
-        if isinstance(value, str) and self._strings == "text":
+        if isinstance(self._strings, str):
+            return self._item(row, value, self._strings)
+        parts = tuple(self._item(row, part, word) for part, word in zip(value, self._strings, strict=True))
+        return Item(row, " + ".join(part.name for part in parts), "tuple", parts)
+
+    def _item(self, row: int, value: Any, strings: Strings) -> Item:
+        if isinstance(value, str) and strings == "text":
             return Item(row, printable(value), "text", value)
         if isinstance(value, FilePart):
             return Item(row, printable(value.name), "file", value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -12,7 +12,11 @@ from icecore.data.modalities import modality_named
 from icecore.data.parts import FilePart
 from icecore.errors import BadItemError
 
+_T = TypeVar("_T")
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from icecore.data.items import Item
 
 
@@ -24,11 +28,14 @@ def load(item: Item, modality: str = "image") -> tuple[bytes, Any]:
         modality: the data set's.
 
     Returns:
-        The row key (32 bytes) and the decoded input; for an image a PIL image in mode RGB.
+        The row key (32 bytes) and the decoded input; for an image a PIL image in mode RGB, for a tuple a tuple.
 
     Raises:
-        BadItemError: it cannot be read or decoded; the text is the reason, for people.
+        BadItemError: it, or a part of it, cannot be read or decoded; the text is the reason, for people.
     """
+    if item.kind == "tuple":
+        rows, parts = zip(*_each(item, modality, load), strict=True)
+        return keys.row_of_tuple(rows), parts
     decode = modality_named(modality).decode
     if item.kind == "file":
         raw = _content(item.value)
@@ -39,10 +46,21 @@ def load(item: Item, modality: str = "image") -> tuple[bytes, Any]:
 
 def row_key(item: Item, modality: str = "image") -> bytes:
     """The row key that `load` gives, without decoding what need not be decoded. Raises BadItemError. 32 bytes."""
+    if item.kind == "tuple":
+        return keys.row_of_tuple(list(_each(item, modality, row_key)))
     if item.kind == "file":
         return _of_file(item.value)
     whole = item.kind in ("bytes", "text") or isinstance(item.value, np.ndarray)
     return _key_in_memory(item, None if whole else modality_named(modality).decode(item.value))
+
+
+def _each(item: Item, modality: str, what: Callable[[Item, str], _T]) -> Iterator[_T]:
+    """What a function gives of each part of a tuple. Raises BadItemError, which says of which part."""
+    for part, own in zip(item.value, modality_named(modality).parts, strict=True):
+        try:
+            yield what(part, own.name)
+        except BadItemError as error:
+            raise BadItemError(f"{own.name}: {error}") from error
 
 
 def _key_in_memory(item: Item, decoded: Any) -> bytes:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from icecore.data.image_formats import EXTENSIONS
 from icecore.data.images import decode_image
 from icecore.data.texts import EXTENSIONS as TEXT_EXTENSIONS
 from icecore.data.texts import decode_text
+from icecore.data.tuples import decode_tuple
 from icecore.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Modality:
             BadItemError with a reason that a person understands.
         columns: usual names of its column in tables, the likeliest first.
         strings: whether a bare string in a list or a column is the path of a `file` or a `text`.
+        parts: of which modalities an item has one input each; empty where an item is one input.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Modality:
     decode: Callable[[Any], Any]
     columns: tuple[str, ...]
     strings: Literal["file", "text"] = "file"
+    parts: tuple[Modality, ...] = ()
 
 
 IMAGE = Modality(
@@ -52,7 +55,15 @@ TEXT = Modality(
     columns=("text", "sentence", "utterance", "review", "question", "content", "body", "message", "comment", "query"),
     strings="text",
 )
-_registered = {modality.name: modality for modality in (IMAGE, TEXT)}
+IMAGE_TEXT = Modality(
+    name="image+text",
+    noun="pairs of an image and a text",
+    extensions=frozenset(),
+    decode=decode_tuple,
+    columns=(),
+    parts=(IMAGE, replace(TEXT, columns=("caption", *TEXT.columns, "title", "description", "alt"))),
+)
+_registered = {modality.name: modality for modality in (IMAGE, TEXT, IMAGE_TEXT)}
 
 
 def register_modality(modality: Modality) -> None:

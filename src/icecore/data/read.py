@@ -22,7 +22,7 @@ def read(
     source: Any,
     *,
     target: str | Sequence[str] | None = None,
-    input_col: str | None = None,
+    input_col: str | Sequence[str] | None = None,
     y: Any = None,
     labelled: bool | None = None,
     modality: str = "image",
@@ -36,7 +36,8 @@ def read(
             frame; or a `Dataset`, which is returned as it is. Where the inputs are texts, a list holds texts, and a
             string of several words that is no path is one.
         target: column, or columns, to predict; guessed where None.
-        input_col: column of inputs; guessed where None.
+        input_col: column of inputs; several, also as one string with commas, where an input has several parts (an image
+            and a text). Guessed where None.
         y: targets for each row, where the source does not hold them.
         labelled: True when targets must be there, False when they are not wanted, None for "where there are any".
         modality: what the inputs are.
@@ -59,7 +60,8 @@ def read(
         source = [source]
     source = Path(source).expanduser() if isinstance(source, str | os.PathLike) else source
     columns = (target,) if isinstance(target, str) else tuple(target or ())
-    options = ReadOptions(columns, input_col, y, labelled, modality_named(modality))
+    inputs = input_col if isinstance(input_col, str | None) else ",".join(input_col)
+    options = ReadOptions(columns, inputs, y, labelled, modality_named(modality))
     for reader in _readers():
         if reader.accepts(source):
             return reader.read(source, options)

@@ -19,7 +19,8 @@ class ReadOptions:
 
     Attributes:
         target: columns to take as targets; empty to guess one.
-        input_col: column to take as input; None to guess it.
+        input_col: column to take as input, or of a modality with parts those of all of them, with commas between;
+            None to guess.
         y: targets given beside the data: one sequence, or a mapping or data frame of several. They win over columns.
         labelled: True when targets must be there, False when they are not wanted, None for "where there are any".
         modality: what the inputs are.

@@ -1,4 +1,4 @@
-"""Lists, arrays and series in Python: paths, arrays, file contents, PIL images."""
+"""Lists, arrays and series in Python: paths, arrays, file contents, PIL images, and tuples of what belongs together."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from icecore.data.assemble import assemble
 from icecore.data.labels import is_frame
+from icecore.data.tuples import tuples_of
 from icecore.data.values import ListValues
 from icecore.errors import DataError
 
@@ -34,6 +35,9 @@ class SequenceReader:
         name = f"the {kind}" if isinstance(source, np.ndarray) else f"the {kind} of {len(values)}"
         if options.labelled and options.y is None:
             raise DataError(f"Got {name} without labels.", expected="One label for each row.", do="Give them as y.")
+        if options.modality.parts:
+            tuples, reasons = tuples_of(list(values), options.modality)
+            return assemble(tuples, options, source=name, reasons=reasons)
         return assemble(ListValues(values), options, source=name)
 
 

@@ -14,6 +14,7 @@ from icecore.data.delimited import read_delimited
 from icecore.data.items import Dataset, printable
 from icecore.data.json_lines import read_json_lines
 from icecore.data.parquet import read_parquet
+from icecore.data.tuples import input_values
 from icecore.errors import DataError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class TableReader:
         name, base = printable(str(path)), path.parent
         table = _read(path)
         chosen = roles(table.columns, options, source=name, base=str(base))
-        values = table.columns[chosen.input]
+        values = input_values(table.columns, chosen.input)
         if len(values) == 0:
             raise DataError(f"{name} has no rows.", expected="Column names in the first line, then one line an item.")
         return assemble(

@@ -12,7 +12,7 @@ import numpy as np
 from icecore.data import BadItem, Dataset, Item, Reader, ReadOptions
 from icecore.errors import DataError
 
-_KINDS = {"file", "bytes", "text", "array"}
+_KINDS = {"file", "bytes", "text", "array", "tuple"}
 _SPLITS = {"train", "val", "test"}
 
 
