@@ -1,10 +1,11 @@
-"""Modalities: how a kind of input is recognised and decoded. Image is here; a new one is a value to register."""
+"""Modalities: how a kind of input is recognised and decoded. Images and arrays are here; a new one is a value to register."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from icecore.data.array_preprocessing import decode_array
 from icecore.data.image_formats import EXTENSIONS
 from icecore.data.images import decode_image
 from icecore.errors import UsageError
@@ -42,7 +43,14 @@ IMAGE = Modality(
     decode=decode_image,
     columns=("path", "file", "filename", "file_name", "filepath", "image", "image_path", "img"),
 )
-_registered = {IMAGE.name: IMAGE}
+ARRAY = Modality(
+    name="array",
+    noun="arrays",
+    extensions=frozenset({".npy"}),
+    decode=decode_array,
+    columns=("path", "file", "filename", "file_name", "filepath", "array"),
+)
+_registered = {each.name: each for each in (ARRAY, IMAGE)}
 
 
 def register_modality(modality: Modality) -> None:
