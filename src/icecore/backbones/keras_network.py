@@ -7,7 +7,6 @@ children. Nested models list theirs below them: `outer.inner`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -87,18 +86,18 @@ def _nodes(keras: Any, model: Any) -> list[Node] | None:
     operations = getattr(graph, "operations", None)
     if operations is None:
         return None
-    known = {id(node): node for node in getattr(graph, "_nodes", ())}
+    known = {id(node) for level in graph._nodes_by_depth.values() for node in level}  # noqa: SLF001 - the only way to the graph
     found = []
     for operation in operations:
-        own = [node for node in operation._inbound_nodes if id(node) in known]  # noqa: SLF001 - the only way to the graph
+        own = [node for node in operation._inbound_nodes if id(node) in known]  # noqa: SLF001 - likewise
         if len(own) > 1:
             return None
-        parents = [parent.operation.name for node in own for parent in node.parent_nodes]
-        found.append(Node(tuple(parents), (operation.name,), _kind(keras, operation)))
+        parents = dict.fromkeys(parent.operation.name for node in own for parent in node.parent_nodes)
+        found.append(Node(tuple(parents), (operation.name,), _kind(operation)))
     return found
 
 
-def _kind(keras: Any, operation: Any) -> str:
+def _kind(operation: Any) -> str:
     name = type(operation).__name__
     ends = getattr(getattr(operation, "activation", None), "__name__", "linear") in _ENDS
     if name in _DENSE and ends:
@@ -113,7 +112,9 @@ def _blocks(keras: Any, model: Any) -> list[str] | None:
     nodes = _nodes(keras, model)
     if nodes is None:
         return None
-    own = block_ends(nodes, nodes[-1].outputs[0], {path for node in nodes[1:] for path in node.outputs})
+    head = _head(model, nodes)
+    last = head.inputs[0] if head else nodes[-1].outputs[0]
+    own = block_ends(nodes, last, {path for node in nodes if node.inputs for path in node.outputs})
     if own:
         return [path_of(name) for name in own]
     inner = [(path_of(part.name), _blocks(keras, part)) for part in _nested(keras, model)]
@@ -132,14 +133,14 @@ def _classifier(keras: Any, model: Any) -> str | None:
     if isinstance(last, keras.Model):
         inner = _classifier(keras, last)
         return inner and f"{path_of(last.name)}.{inner}"
-    shapes = {layer.name: _shape(layer) for layer in model.layers}
-    found = classifier(_with_inputs(nodes), nodes[-1].outputs[0], shapes)
+    found = _head(model, nodes)
     return path_of(found.outputs[0]) if found else None
 
 
-def _with_inputs(nodes: Sequence[Node]) -> list[Node]:
-    """Without the nodes that only hold an input, which nothing computes."""
-    return [replace(node, inputs=tuple(dict.fromkeys(node.inputs))) for node in nodes if node.inputs]
+def _head(model: Any, nodes: Sequence[Node]) -> Node | None:
+    """The dense layer that gives the result."""
+    shapes = {layer.name: _shape(layer) for layer in model.layers}
+    return classifier([node for node in nodes if node.inputs], nodes[-1].outputs[0], shapes)
 
 
 def _shape(layer: Any) -> tuple[int, ...]:
