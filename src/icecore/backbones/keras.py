@@ -1,7 +1,7 @@
 """`keras:` networks of Keras 3 on its torch backend.
 
-`keras:VGG16` by the names of `keras.applications`, with their own `preprocess_input`; `keras:FILE.keras` and `keras:FILE.h5`,
-those of Keras 2 included. Also `wrapped`, for a Keras model that is already in memory.
+`keras:VGG16` by the names of `keras.applications`, with their own `preprocess_input`; `keras:FILE.keras` and
+`keras:FILE.h5`, those of Keras 2 included. Also `wrapped`, for a Keras model that is already in memory.
 """
 
 from __future__ import annotations
@@ -212,7 +212,8 @@ def _own_preprocessing(keras: Any, name: str, model: Any) -> ImagePreprocessing:
 
 def _applied(own: ImagePreprocessing, pixels: np.ndarray) -> np.ndarray:
     ordered = pixels[..., ::-1] if own.mode == "BGR" else pixels
-    return (ordered * own.scale - np.array(own.mean)) / np.array(own.std)
+    applied: np.ndarray = (ordered * own.scale - np.array(own.mean)) / np.array(own.std)
+    return applied
 
 
 def _module_of(keras: Any, name: str) -> Any:
@@ -239,7 +240,7 @@ def _read(keras: Any, path: Path) -> Any:
 def _of_keras_2(keras: Any) -> dict[str, Any]:
     """What Keras 3 does not read of Keras 2's own files: depthwise convolutions that say `groups: 1`."""
 
-    class DepthwiseConv2D(keras.layers.DepthwiseConv2D):  # type: ignore[misc,name-defined]  # Keras is untyped
+    class DepthwiseConv2D(keras.layers.DepthwiseConv2D):  # type: ignore[misc]  # Keras is untyped
         @classmethod
         def from_config(cls, config: dict[str, Any]) -> Any:
             return keras.layers.DepthwiseConv2D(**{k: v for k, v in config.items() if (k, v) != ("groups", 1)})

@@ -1,4 +1,4 @@
-"""Modalities: how a kind of input is recognised and decoded. Images and arrays are here; a new one is a value to register."""
+"""Modalities: how a kind of input is recognised and decoded. A new one is a value to register."""
 
 from __future__ import annotations
 
