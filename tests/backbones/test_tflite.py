@@ -6,7 +6,8 @@ import torch
 
 from icecore import PretrainedModel
 from icecore.backbones import extras, load, load_saved, save
-from icecore.data import ArrayPreprocessing, load as load_item, read
+from icecore.data import ArrayPreprocessing, read
+from icecore.data import load as load_item
 from icecore.errors import PreprocessingError, WeightsError
 from icecore.prefix import prefix_key
 from icecore.testing import check_backbone

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import shutil
 import sys
@@ -197,7 +196,7 @@ def _unbuilt(reference: Reference, file: str | None, weights: str | None, error:
 def _own_preprocessing(keras: Any, name: str, model: Any) -> ImagePreprocessing:
     """The application's `preprocess_input` as a value: which of Keras's modes it is shows on a few pixels."""
     pixels = np.random.default_rng(0).integers(0, 256, (1, 4, 4, 3)).astype(np.float32)
-    module = _module_of(keras, name)
+    module = sys.modules[getattr(keras.applications, name).__module__]  # where its preprocess_input is too
     wanted = np.asarray(module.preprocess_input(pixels.copy(), data_format="channels_last"))
     height, width = model.input_shape[1] or 224, model.input_shape[2] or 224
     geometry = {"resize": "exact", "resize_size": (height, width), "channels_last": True}
@@ -214,12 +213,6 @@ def _applied(own: ImagePreprocessing, pixels: np.ndarray) -> np.ndarray:
     ordered = pixels[..., ::-1] if own.mode == "BGR" else pixels
     applied: np.ndarray = (ordered * own.scale - np.array(own.mean)) / np.array(own.std)
     return applied
-
-
-def _module_of(keras: Any, name: str) -> Any:
-    """The module of keras.applications that has both the network and its `preprocess_input`."""
-    modules = [part for _, part in inspect.getmembers(keras.applications, inspect.ismodule)]
-    return next(part for part in modules if hasattr(part, name) and hasattr(part, "preprocess_input"))
 
 
 def _read(keras: Any, path: Path) -> Any:

@@ -50,7 +50,7 @@ def application_names() -> list[str]:
             "This needs keras, which is not installed.", do="Install it with: pip install 'icecore[keras]'"
         )
     exports = Path(next(iter(spec.submodule_search_locations))) / "applications" / "__init__.py"
-    return sorted(set(re.findall(r"import ([A-Z]\w+) as", exports.read_text("utf-8"))))
+    return sorted(set(re.findall(r"\b([A-Z]\w+) as \1\b", exports.read_text("utf-8"))))
 
 
 @contextmanager
