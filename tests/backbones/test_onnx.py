@@ -128,9 +128,9 @@ def test_arrays_are_data(assets, tmp_path):
 
 def test_what_can_be_wrong(name, tmp_path):
     """Each mistake has its sentence."""
-    with pytest.raises(WeightsError, match="There is no file none.onnx"):
+    with pytest.raises(WeightsError, match=r"There is no file none\.onnx"):
         load("onnx:none.onnx")
-    with pytest.raises(WeightsError, match="has the weights that it has. Leave @random out"):
+    with pytest.raises(WeightsError, match=r"has the weights that it has\. Leave @random out"):
         load(f"{name}@random")
     with pytest.raises(BackboneError, match=r"has no input 'z'\. Its inputs are x \(float32, \(\?, 3, 32, 32\)\)"):
         load(f"{name}?input=z")

@@ -121,7 +121,7 @@ def test_an_artifact_holds_the_file(folder, tmp_path, photos):
 
 def test_what_can_be_wrong(folder, tmp_path):
     """No file, no graph, and an input of which the graph does not say how it was prepared."""
-    with pytest.raises(WeightsError, match="There is no file none.tflite"):
+    with pytest.raises(WeightsError, match=r"There is no file none\.tflite"):
         load("tflite:none.tflite")
     (tmp_path / "a.tflite").write_bytes(b"nothing")
     with pytest.raises(WeightsError, match="is no TFLite file that can be run"):
