@@ -207,7 +207,7 @@ def test_weights_of_a_file(tmp_path, images):
 
 def test_what_can_be_wrong(tmp_path):
     """Each mistake has its sentence; a SavedModel is told how to become an ONNX file."""
-    with pytest.raises(UnknownBackboneError, match="Did you mean .*keras:VGG16"):
+    with pytest.raises(UnknownBackboneError, match=r"Did you mean .*keras:VGG16"):
         load("keras:VGG61")
     with pytest.raises(BackboneError, match=r"cannot be built.*Check the options"):
         load("keras:MobileNet?no_such=1@random")
