@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from icecore import plugins
 from icecore.backbones import Reference, load, parse
 from icecore.backbones.reference import absolute
 from icecore.errors import UnknownBackboneError, UsageError
@@ -103,7 +104,7 @@ def test_an_unknown_id_is_answered_with_the_nearest(text):
     with pytest.raises(UnknownBackboneError, match="No provider knows the backbone") as caught:
         load(text)
     assert NEAR[text] in str(caught.value)
-    assert "providers are hf, icecore, timm, torch, torchvision" in str(caught.value)
+    assert f"providers are {', '.join(plugins.names('backbones'))}." in str(caught.value)
 
 
 @pytest.mark.parametrize(

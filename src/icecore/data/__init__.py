@@ -7,10 +7,12 @@ reading it once, to a row key and a decoded value; a preprocessing, itself a val
 A bad item never shifts the others: every item carries the row that it has in the data as the user gave it.
 """
 
+from icecore.data.array_preprocessing import ArrayPreprocessing
 from icecore.data.images import MAX_PIXELS, decode_image
 from icecore.data.items import BadItem, Dataset, Item, Items, printable
 from icecore.data.load import load, row_key
 from icecore.data.modalities import IMAGE, IMAGE_TEXT, TEXT, Modality, modalities, modality_named, register_modality
+from icecore.data.preprocess_files import is_own, modality_of, preprocessing_from, preprocessing_from_file
 from icecore.data.preprocessing import ImagePreprocessing
 from icecore.data.read import read
 from icecore.data.readers import Reader, ReadOptions
@@ -22,6 +24,7 @@ __all__ = [
     "IMAGE_TEXT",
     "MAX_PIXELS",
     "TEXT",
+    "ArrayPreprocessing",
     "ArrowValues",
     "BadItem",
     "Dataset",
@@ -36,9 +39,13 @@ __all__ = [
     "bag_of_words",
     "decode_image",
     "decode_text",
+    "is_own",
     "load",
     "modalities",
     "modality_named",
+    "modality_of",
+    "preprocessing_from",
+    "preprocessing_from_file",
     "printable",
     "read",
     "register_modality",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from icecore.data.array_preprocessing import decode_array
 from icecore.data.image_formats import EXTENSIONS
 from icecore.data.images import decode_image
 from icecore.data.texts import EXTENSIONS as TEXT_EXTENSIONS
@@ -63,7 +64,14 @@ IMAGE_TEXT = Modality(
     columns=(),
     parts=(IMAGE, replace(TEXT, columns=("caption", *TEXT.columns, "title", "description", "alt"))),
 )
-_registered = {modality.name: modality for modality in (IMAGE, TEXT, IMAGE_TEXT)}
+ARRAY = Modality(
+    name="array",
+    noun="arrays",
+    extensions=frozenset({".npy"}),
+    decode=decode_array,
+    columns=("path", "file", "filename", "file_name", "filepath", "array"),
+)
+_registered = {each.name: each for each in (ARRAY, IMAGE, TEXT, IMAGE_TEXT)}
 
 
 def register_modality(modality: Modality) -> None:
