@@ -10,15 +10,17 @@ A bad item never shifts the others: every item carries the row that it has in th
 from icecore.data.images import MAX_PIXELS, decode_image
 from icecore.data.items import BadItem, Dataset, Item, Items, printable
 from icecore.data.load import load, row_key
-from icecore.data.modalities import IMAGE, Modality, modalities, modality_named, register_modality
+from icecore.data.modalities import IMAGE, SOUND, Modality, modalities, modality_named, register_modality
 from icecore.data.preprocessing import ImagePreprocessing
 from icecore.data.read import read
 from icecore.data.readers import Reader, ReadOptions
+from icecore.data.sounds import Sound, decode_sound
 from icecore.data.values import ArrowValues, ListValues, Values
 
 __all__ = [
     "IMAGE",
     "MAX_PIXELS",
+    "SOUND",
     "ArrowValues",
     "BadItem",
     "Dataset",
@@ -29,8 +31,10 @@ __all__ = [
     "Modality",
     "ReadOptions",
     "Reader",
+    "Sound",
     "Values",
     "decode_image",
+    "decode_sound",
     "load",
     "modalities",
     "modality_named",

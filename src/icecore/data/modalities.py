@@ -1,4 +1,4 @@
-"""Modalities: how a kind of input is recognised and decoded. Image is here; a new one is a value to register."""
+"""Modalities: how a kind of input is recognised and decoded. A new one is a value to register."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from icecore.data.image_formats import EXTENSIONS
 from icecore.data.images import decode_image
+from icecore.data.sound_files import EXTENSIONS as SOUND_EXTENSIONS
+from icecore.data.sounds import decode_sound
 from icecore.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,7 +44,14 @@ IMAGE = Modality(
     decode=decode_image,
     columns=("path", "file", "filename", "file_name", "filepath", "image", "image_path", "img"),
 )
-_registered = {IMAGE.name: IMAGE}
+SOUND = Modality(
+    name="sound",
+    noun="sounds",
+    extensions=SOUND_EXTENSIONS,
+    decode=decode_sound,
+    columns=("path", "audio", "file", "filename", "file_name", "filepath", "audio_path", "sound", "wav"),
+)
+_registered = {each.name: each for each in (IMAGE, SOUND)}
 
 
 def register_modality(modality: Modality) -> None:
