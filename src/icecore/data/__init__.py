@@ -14,6 +14,7 @@ from icecore.data.modalities import IMAGE, SOUND, Modality, modalities, modality
 from icecore.data.preprocessing import ImagePreprocessing
 from icecore.data.read import read
 from icecore.data.readers import Reader, ReadOptions
+from icecore.data.sound_preprocessing import LogMelPreprocessing, WaveformPreprocessing
 from icecore.data.sounds import Sound, decode_sound
 from icecore.data.values import ArrowValues, ListValues, Values
 
@@ -28,11 +29,13 @@ __all__ = [
     "Item",
     "Items",
     "ListValues",
+    "LogMelPreprocessing",
     "Modality",
     "ReadOptions",
     "Reader",
     "Sound",
     "Values",
+    "WaveformPreprocessing",
     "decode_image",
     "decode_sound",
     "load",

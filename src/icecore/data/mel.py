@@ -58,16 +58,15 @@ def mel_filters(
         fmax: upper edge of the last, in Hz.
         scale: of the mels.
         triangles: whether the sides of a filter are straight over hertz or over mels (Kaldi, TensorFlow).
-        norm: `slaney` gives all filters the same area.
+        norm: `slaney` gives all filters the same area over that axis.
     """
     edges = np.linspace(hertz_to_mel(fmin, scale), hertz_to_mel(fmax, scale), mels + 2)
     bins = np.linspace(0.0, rate / 2, n_fft // 2 + 1)
-    hertz = mel_to_hertz(edges, scale)
-    at, to = (hertz_to_mel(bins, scale), edges) if triangles == "mel" else (bins, hertz)
+    at, to = (hertz_to_mel(bins, scale), edges) if triangles == "mel" else (bins, mel_to_hertz(edges, scale))
     rising = (at[:, None] - to[:-2]) / np.diff(to)[:-1]
     falling = (to[2:] - at[:, None]) / np.diff(to)[1:]
     filters = np.maximum(0.0, np.minimum(rising, falling))
-    return filters * (2.0 / (hertz[2:] - hertz[:-2])) if norm == "slaney" else filters
+    return filters * (2.0 / (to[2:] - to[:-2])) if norm == "slaney" else filters
 
 
 def spectra(

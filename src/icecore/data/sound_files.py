@@ -78,9 +78,16 @@ def _cut_off(raw: bytes) -> bool:
     if raw.startswith(b"RIFF"):
         return _wav_cut_off(raw)
     if raw.startswith(b"OggS"):
-        last = raw.rfind(b"OggS")
-        return not raw[last + 5 : last + 6] or not raw[last + 5] & _LAST_PAGE
+        return _ogg_cut_off(raw, raw.rfind(b"OggS"))
     return False
+
+
+def _ogg_cut_off(raw: bytes, last: int) -> bool:
+    """Whether the last page that starts does not say that it is the last, or is not there as a whole."""
+    if last + 27 > len(raw) or not raw[last + 5] & _LAST_PAGE:
+        return True
+    sizes = raw[last + 27 : last + 27 + raw[last + 26]]
+    return last + 27 + raw[last + 26] + sum(sizes) > len(raw)
 
 
 def _wav_cut_off(raw: bytes) -> bool:

@@ -111,9 +111,9 @@ def _numbers(samples: Any) -> NDArray[Any]:
 def _full_scale(array: NDArray[Any]) -> NDArray[np.float32]:
     """float32 from -1 to 1. Integers fill their type, unsigned ones around its middle."""
     if array.dtype.kind == "f":
-        values: NDArray[np.float32] = array.astype(np.float32)
-        if values.size and np.abs(values).max() > _LOUDEST:  # false for NaN, which is told later
+        if array.size and np.abs(array).max() > _LOUDEST:  # false for NaN, which is told later
             raise _unfit(array)
+        values: NDArray[np.float32] = array.astype(np.float32)
         return values
     half = 2.0 ** (8 * array.dtype.itemsize - 1)
     middle = half if array.dtype.kind == "u" else 0.0
