@@ -171,7 +171,7 @@ def test_a_wrong_file_is_told_field_by_field(tmp_path, fields, text):
     path = tmp_path / "preprocess.json"
     path.write_text(json.dumps(fields))
     with pytest.raises(PreprocessingError) as caught:
-        ImagePreprocessing.from_file(path)
+        preprocessing_from_file(path)
     assert str(path) in str(caught.value)
     assert text in str(caught.value)
     assert "Fields are type, resize, resize_size, crop, crop_rounding, fill, interpolation" in str(caught.value)
@@ -182,11 +182,11 @@ def test_a_file_is_read_or_its_problem_told(tmp_path):
     path = tmp_path / "preprocess.json"
     wanted = ImagePreprocessing(resize="shortest", resize_size=256, crop=(224, 224), mean=MEAN, std=STD)
     path.write_text(json.dumps(wanted.value))
-    assert ImagePreprocessing.from_file(path) == wanted
+    assert preprocessing_from_file(path) == wanted
     path.write_text("{resize: 3")
     with pytest.raises(
         PreprocessingError, match=r"is not JSON: Expecting property name .* One JSON object with fields\."
     ):
-        ImagePreprocessing.from_file(path)
+        preprocessing_from_file(path)
     with pytest.raises(PreprocessingError, match=r"cannot be read: No such file or directory\. Check the path\."):
-        ImagePreprocessing.from_file(tmp_path / "none.json")
+        preprocessing_from_file(tmp_path / "none.json")

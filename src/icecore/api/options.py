@@ -7,15 +7,13 @@ import inspect
 import os
 import uuid
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
 
 from icecore import keys
 from icecore.backbones import Preprocessing
-from icecore.data import ImagePreprocessing
+from icecore.data import preprocessing_from, preprocessing_from_file
 from icecore.errors import PreprocessingError
 from icecore.features import Progress, Silent, Terminal
 from icecore.store import Store
@@ -41,12 +39,9 @@ def open_preprocessing(given: Any) -> Preprocessing | None:
     if given is None or hasattr(given, "value"):
         return given  # type: ignore[no-any-return]  # a Preprocessing by its attribute
     if isinstance(given, str | os.PathLike):
-        return ImagePreprocessing.from_file(Path(given))
+        return preprocessing_from_file(given)  # type: ignore[no-any-return]  # of any family
     if isinstance(given, Mapping):
-        try:
-            return ImagePreprocessing.model_validate(dict(given))
-        except ValidationError as error:
-            raise PreprocessingError(f"The preprocessing is not valid: {error.errors()[0]['msg']}.") from error
+        return preprocessing_from(given)  # type: ignore[no-any-return]  # of any family
     if callable(given):
         return CallablePreprocessing(given)
     raise PreprocessingError(

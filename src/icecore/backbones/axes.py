@@ -7,19 +7,27 @@ import re
 
 from torch import nn
 
+_FIRST, _LAST = ("channels", "height", "width"), ("height", "width", "channels")
 _CHANNELS_FIRST_2D = (nn.Conv2d, nn.BatchNorm2d, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.GroupNorm)
 _CHANNELS_FIRST_1D = (nn.Conv1d, nn.BatchNorm1d, nn.GroupNorm, nn.MaxPool1d, nn.AvgPool1d)
 _PREFIX = re.compile(r"(^|\.)(cls_token|class_token|class_embedding|cls_tokens|dist_token|reg_token|register_tokens"
                      r"|distillation_token)$")  # fmt: skip
 
 
-def axes_of(shape: tuple[int, ...], module: nn.Module | None, input_size: tuple[int, ...] = ()) -> tuple[str, ...]:
+def axes_of(
+    shape: tuple[int, ...],
+    module: nn.Module | None,
+    input_size: tuple[int, ...] = (),
+    *,
+    channels_last: bool | None = None,
+) -> tuple[str, ...]:
     """Names of the axes of one item's activation.
 
     Args:
         shape: without the batch axis.
         module: the module that gave it, where one did.
         input_size: height and width of the input, for images; tells height and width from channels.
+        channels_last: whether the whole network has its channels last; None where that must be seen from shapes.
 
     Example:
         >>> axes_of((512, 7, 7), None, (224, 224))
@@ -33,6 +41,8 @@ def axes_of(shape: tuple[int, ...], module: nn.Module | None, input_size: tuple[
         return ("channels",)
     if len(shape) == 2:
         return ("channels", "frames") if isinstance(module, _CHANNELS_FIRST_1D) else ("tokens", "channels")
+    if len(shape) == 3 and channels_last is not None:
+        return _LAST if channels_last else _FIRST
     if len(shape) == 3:
         return _spatial(shape, module, input_size)
     return tuple(f"axis{i}" for i in range(len(shape)))
@@ -86,15 +96,14 @@ def _is_grid(places: int, input_size: tuple[int, ...]) -> bool:
 
 
 def _spatial(shape: tuple[int, ...], module: nn.Module | None, input_size: tuple[int, ...]) -> tuple[str, ...]:
-    first, last = ("channels", "height", "width"), ("height", "width", "channels")
     if isinstance(module, _CHANNELS_FIRST_2D):
-        return first
+        return _FIRST
     height, width = input_size if len(input_size) == 2 else (1, 1)
     looks_first = _same_ratio(shape[1], shape[2], height, width)
     looks_last = _same_ratio(shape[0], shape[1], height, width)
     if looks_first == looks_last:
-        return last if isinstance(module, nn.LayerNorm | nn.Linear) and not looks_first else first
-    return first if looks_first else last
+        return _LAST if isinstance(module, nn.LayerNorm | nn.Linear) and not looks_first else _FIRST
+    return _FIRST if looks_first else _LAST
 
 
 def _same_ratio(a: int, b: int, height: int, width: int) -> bool:

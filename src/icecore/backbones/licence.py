@@ -66,6 +66,13 @@ def of_folder(folder: Path) -> Licence:
     return Licence()
 
 
+def of_file(file: Path) -> Licence:
+    """Licence of a single file, from the folder that it lies in; unknown where that holds texts that differ."""
+    found = of_folder(file.parent)
+    texts = {_of_text(path.read_text("utf-8", errors="replace")) for path in file.parent.glob("LICEN[CS]E*")}
+    return found if len(texts) < 2 else Licence()
+
+
 def _of_card(path: Path) -> str:
     if not path.is_file():
         return ""

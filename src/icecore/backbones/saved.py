@@ -14,7 +14,7 @@ from icecore.backbones.base import Extractor, Preprocessing
 from icecore.backbones.device import resolve
 from icecore.backbones.network import TorchBackbone
 from icecore.backbones.reference import Reference, parse
-from icecore.data.preprocessing import ImagePreprocessing
+from icecore.data import is_own, preprocessing_from
 from icecore.errors import BackboneError
 
 WEIGHTS = "model.safetensors"
@@ -35,7 +35,7 @@ def load_saved(id: str, folder: Path, preprocessing: Mapping[str, Any], device: 
 
 def image_preprocessing(value: Mapping[str, Any]) -> Preprocessing | None:
     """icecore's own preprocessing from its value; None where the value is a provider's."""
-    return ImagePreprocessing.model_validate(value) if value.get("type") == "image.v1" else None
+    return preprocessing_from(value) if is_own(value) else None
 
 
 def save_weights(backbone: TorchBackbone, folder: Path) -> None:

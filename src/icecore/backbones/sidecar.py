@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from icecore.backbones.base import Preprocessing
-from icecore.data.preprocessing import ImagePreprocessing
+from icecore.data import preprocessing_from_file
 
 SIDECAR = "preprocess.json"
 
@@ -15,4 +15,4 @@ def preprocessing_beside(file: Path | None) -> Preprocessing | None:
     if file is None:
         return None
     path = file.expanduser().parent / SIDECAR
-    return ImagePreprocessing.from_file(path) if path.is_file() else None
+    return preprocessing_from_file(path) if path.is_file() else None

@@ -7,10 +7,12 @@ reading it once, to a row key and a decoded value; a preprocessing, itself a val
 A bad item never shifts the others: every item carries the row that it has in the data as the user gave it.
 """
 
+from icecore.data.array_preprocessing import ArrayPreprocessing
 from icecore.data.images import MAX_PIXELS, decode_image
 from icecore.data.items import BadItem, Dataset, Item, Items, printable
 from icecore.data.load import load, row_key
 from icecore.data.modalities import IMAGE, SOUND, Modality, modalities, modality_named, register_modality
+from icecore.data.preprocess_files import is_own, modality_of, preprocessing_from, preprocessing_from_file
 from icecore.data.preprocessing import ImagePreprocessing
 from icecore.data.read import read
 from icecore.data.readers import Reader, ReadOptions
@@ -22,6 +24,7 @@ __all__ = [
     "IMAGE",
     "MAX_PIXELS",
     "SOUND",
+    "ArrayPreprocessing",
     "ArrowValues",
     "BadItem",
     "Dataset",
@@ -38,9 +41,13 @@ __all__ = [
     "WaveformPreprocessing",
     "decode_image",
     "decode_sound",
+    "is_own",
     "load",
+    "modality_of",
     "modalities",
     "modality_named",
+    "preprocessing_from",
+    "preprocessing_from_file",
     "printable",
     "read",
     "register_modality",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from icecore.data.array_preprocessing import decode_array
 from icecore.data.image_formats import EXTENSIONS
 from icecore.data.images import decode_image
 from icecore.data.sound_files import EXTENSIONS as SOUND_EXTENSIONS
@@ -51,7 +52,14 @@ SOUND = Modality(
     decode=decode_sound,
     columns=("path", "audio", "file", "filename", "file_name", "filepath", "audio_path", "sound", "wav"),
 )
-_registered = {each.name: each for each in (IMAGE, SOUND)}
+ARRAY = Modality(
+    name="array",
+    noun="arrays",
+    extensions=frozenset({".npy"}),
+    decode=decode_array,
+    columns=("path", "file", "filename", "file_name", "filepath", "array"),
+)
+_registered = {each.name: each for each in (ARRAY, IMAGE, SOUND)}
 
 
 def register_modality(modality: Modality) -> None:

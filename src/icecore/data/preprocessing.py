@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from icecore.data.geometry import centre_crop, resized
-from icecore.errors import PreprocessingError
 
 if TYPE_CHECKING:
-    import os
-
     from numpy.typing import NDArray
 
 Pixels = Annotated[int, Field(gt=0, le=65_535)]
@@ -79,22 +74,6 @@ class ImagePreprocessing(BaseModel):
             raise ValueError("scale and the numbers of std must not be 0")
         return self
 
-    @classmethod
-    def from_file(cls, path: str | os.PathLike[str]) -> ImagePreprocessing:
-        """Read a `preprocess.json`. Raises PreprocessingError, which names each field that is wrong."""
-        try:
-            return cls.model_validate(json.loads(Path(path).read_text("utf-8")))
-        except OSError as error:
-            raise PreprocessingError(
-                f"The preprocessing file {path} cannot be read: {error.strerror}.", do="Check the path."
-            ) from error
-        except ValidationError as error:
-            raise _invalid(path, error) from error
-        except ValueError as error:  # JSON and UTF-8 errors are both of this kind
-            raise PreprocessingError(
-                f"The preprocessing file {path} is not JSON: {error}.", expected="One JSON object with fields."
-            ) from error
-
     @property
     def value(self) -> dict[str, Any]:
         """JSON form: part of keys and artifacts; `model_validate` reads it back."""
@@ -140,13 +119,3 @@ class ImagePreprocessing(BaseModel):
 
     def _box(self) -> tuple[int, int] | None:
         return (self.resize_size, self.resize_size) if isinstance(self.resize_size, int) else self.resize_size
-
-
-def _invalid(path: str | os.PathLike[str], error: ValidationError) -> PreprocessingError:
-    wrong = "; ".join(
-        ": ".join(part for part in (".".join(map(str, found["loc"])), found["msg"]) if part) for found in error.errors()
-    )
-    return PreprocessingError(
-        f"The preprocessing file {path} is not valid: {wrong}.",
-        expected=f"Fields are {', '.join(ImagePreprocessing.model_fields)}.",
-    )

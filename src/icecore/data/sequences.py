@@ -29,7 +29,7 @@ class SequenceReader:
 
     def read(self, source: Any, options: ReadOptions) -> Dataset:
         """Raises DataError for an array that cannot be several images, and where required labels are not given."""
-        values = _values(source)
+        values = _values(source, options.modality.name)
         kind = f"array of shape {source.shape}" if isinstance(source, np.ndarray) else type(source).__name__
         name = f"the {kind}" if isinstance(source, np.ndarray) else f"the {kind} of {len(values)}"
         if options.labelled and options.y is None:
@@ -40,7 +40,9 @@ class SequenceReader:
 reader = SequenceReader()
 
 
-def _values(source: Any) -> Sequence[Any] | NDArray[Any]:
+def _values(source: Any, modality: str) -> Sequence[Any] | NDArray[Any]:
+    if isinstance(source, np.ndarray) and modality == "array" and source.ndim > 1 and source.dtype != object:
+        return source
     if isinstance(source, np.ndarray):
         return _rows(source)
     listed = source if isinstance(source, list | tuple) else source.to_list()
