@@ -201,7 +201,11 @@ def test_a_folder_without_weights(hf_folder, tmp_path):
         load(f"hf:{folder}", device="cpu")
 
 
-def test_a_text_network_is_no_image_network(assets):
+def test_a_network_of_an_unknown_kind(tmp_path):
     """The error says what it takes."""
-    with pytest.raises(BackboneError, match="takes input_ids, not images"):
-        load(f"hf:{assets / 'weights' / 'stories260k_hf'}", device="cpu")
+    transformers = extras.require("transformers", "hf")
+    transformers.TimeSeriesTransformerConfig(
+        prediction_length=2, architectures=["TimeSeriesTransformerModel"]
+    ).save_pretrained(tmp_path)
+    with pytest.raises(BackboneError, match="takes past_values"):
+        load(f"hf:{tmp_path}@random", device="cpu")

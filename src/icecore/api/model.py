@@ -23,7 +23,7 @@ from icecore.data import Dataset, read
 from icecore.errors import UsageError
 from icecore.evaluation import duplicate_groups
 from icecore.features import Features, Progress, extract
-from icecore.prefix import Column, columns_of
+from icecore.prefix import columns_of, raw_columns
 from icecore.store import Store
 
 
@@ -108,7 +108,8 @@ class TransferModel:
         matrices = {layer: features.matrix(layer) for layer in features.layers if layer != INPUT}
         settings = Settings(self.head, self.class_weight, folds, repeats, self.seed)
         labels = [encode(name, values) for name, values in features.dataset.targets.items()]
-        rows = Rows(matrices, features.matrix(INPUT), duplicate_groups(features.rows), _splits(features.dataset))
+        raw = features.matrix(INPUT) if INPUT in features.layers else None
+        rows = Rows(matrices, raw, duplicate_groups(features.rows), _splits(features.dataset))
         fitted = [fit_target(label, rows, settings, told) for label in labels]
         self._report = FitReport(
             "classification",
@@ -271,7 +272,7 @@ class TransferModel:
         layers = self.layers
         if layers is None:
             layers = "all" if self._open else "last"
-        columns = [Column(INPUT, "thumbnail"), *columns_of(self.net.backbone, layers, self.pooling)]
+        columns = [*raw_columns(self.net.backbone), *columns_of(self.net.backbone, layers, self.pooling)]
         return extract(
             self.net.backbone,
             dataset,

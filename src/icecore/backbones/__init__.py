@@ -23,8 +23,10 @@ from icecore.backbones.load import load, wrap
 from icecore.backbones.network import TorchBackbone
 from icecore.backbones.reference import Reference, parse
 from icecore.backbones.saved import image_preprocessing, load_saved, save
+from icecore.backbones.sequences import FREE, SequenceBackbone, Window, Windows
 
 __all__ = [
+    "FREE",
     "INPUT",
     "LAST",
     "LOGITS",
@@ -37,7 +39,10 @@ __all__ = [
     "Provider",
     "Reduce",
     "Reference",
+    "SequenceBackbone",
     "TorchBackbone",
+    "Window",
+    "Windows",
     "image_preprocessing",
     "load",
     "load_saved",

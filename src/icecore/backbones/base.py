@@ -23,7 +23,7 @@ class Layer:
 
     Attributes:
         name: module path, or one of `input`, `last`, `logits`.
-        shape: shape of one item's output, without the batch axis.
+        shape: shape of one item's output, without the batch axis; -1 for an axis as long as the item.
         axes: what each axis of `shape` is: `channels`, `height`, `width`, `tokens`, `frames`, or `axis0`, ...
             where it cannot be known.
         block: its place in the chain of blocks, or None.
@@ -54,7 +54,9 @@ class Preprocessing(Protocol):
         ...
 
     def __call__(self, decoded: Any) -> Any:
-        """One decoded input, for an image RGB of any size, to one array or tensor, float32, without batch axis."""
+        """One decoded input, for an image RGB of any size, to one array or tensor, float32, without batch axis; for
+        sequences to `Windows`.
+        """
         ...
 
 
@@ -94,7 +96,8 @@ class Extractor(Protocol):
     def run(self, batch: Sequence[Any], layers: Sequence[str], reduce: Reduce) -> dict[str, Tensor]:
         """Forward prepared inputs as far as the last layer asked for.
 
-        `reduce` is called with each activation as soon as it is there and gives what is kept of it, (n, ...).
+        `reduce` is called with each activation as soon as it is there and gives what is kept of it, (n, ...). Items of
+        different length are given to it in groups; the rows of what is returned are in the order of the batch.
         """
         ...
 

@@ -17,7 +17,7 @@ from icecore.backbones.trace import PROBE_ITEMS, Trace, trace
 from icecore.backbones.way import Way
 from icecore.errors import BackboneError
 
-Final = Callable[[nn.Module, Tensor], Tensor]
+Final = Callable[[nn.Module, Any], Tensor]
 
 
 class TorchBackbone:
@@ -29,13 +29,14 @@ class TorchBackbone:
         provider: our name and version of the computation, such as `timm.v1`.
         architecture: JSON form of the structure, without weights.
         preprocessing: from a decoded input to a float32 tensor.
-        modality: `image`.
+        modality: `image`, `text`, ...
         licence: of the weights.
         source: where the weights came from.
         notes: what the user should be told.
         last: the provider's own way to its final representation, for networks whose classifier does not read it as
             it is; by default what the classifier reads.
-        classifier: path of the classifier, where it is no linear layer.
+        classifier: path of the classifier, where it is no linear layer; empty where there is none, so that the
+            network's own output is `last`.
         sample: a decoded input, whose preprocessed shape the probe pass takes; an image by default.
     """
 
@@ -72,17 +73,17 @@ class TorchBackbone:
         self.module.to(self.device)
         return self
 
-    def prepare(self, decoded: Any) -> Tensor:
+    def prepare(self, decoded: Any) -> Any:
         """Preprocess one decoded input to a float32 tensor without batch axis."""
         return torch.as_tensor(self.preprocessing(decoded), dtype=torch.float32)
 
-    def bucket(self, prepared: Tensor) -> Hashable:
+    def bucket(self, prepared: Any) -> Hashable:
         """Only inputs of one shape share a batch."""
         return tuple(prepared.shape)
 
-    def forward(self, batch: Sequence[Tensor]) -> Any:
+    def forward(self, batch: Sequence[Any]) -> Any:
         """The network's own forward on prepared inputs."""
-        return self.module(self._stack(batch))
+        return _own_forward(self.module, self._stack(batch))
 
     def layers(self) -> Mapping[str, Layer]:
         """Every layer that can be taken, in the order in which they finish: `input`, modules, `last`, `logits`."""
@@ -95,7 +96,7 @@ class TorchBackbone:
         time = -1 if layer == INPUT else way.time(layer)
         return digest_up_to(way.trace, self._ways[0].trace, self._digests(), time or 0)
 
-    def run(self, batch: Sequence[Tensor], layers: Sequence[str], reduce: Reduce) -> dict[str, Tensor]:
+    def run(self, batch: Sequence[Any], layers: Sequence[str], reduce: Reduce) -> dict[str, Tensor]:
         """Forward as far as the last layer asked for, reducing each activation the moment it is there.
 
         Args:
@@ -116,11 +117,11 @@ class TorchBackbone:
 
         def take(name: str, value: Tensor) -> None:
             activation = value[:, None] if value.dim() == 1 else value
-            self._require_rows(name, activation, len(batch))
-            taken[name] = _owned(reduce(self._layers[name], activation), activation)
+            self._require_rows(name, activation, self._rows(name, batch))
+            taken[name] = self._reduced(self._layers[name], activation, batch, reduce)
 
         if INPUT in layers:
-            take(INPUT, stacked)
+            take(INPUT, self._input(batch, stacked))
         self.module.eval()  # whoever trains the module may have left it in training mode
         with torch.inference_mode():
             for way, names in self._routes([name for name in layers if name != INPUT]):
@@ -145,29 +146,47 @@ class TorchBackbone:
         here, there = way.trace.calls.get(layer), own.trace.calls.get(layer)
         return layer != LOGITS and here is not None and there is not None and here.times == there.times
 
-    def _stack(self, batch: Sequence[Tensor]) -> Tensor:
+    def _stack(self, batch: Sequence[Any]) -> Any:
+        """What the forward takes: one tensor, or several by the names of its arguments."""
         return torch.stack(list(batch)).to(self.device, non_blocking=True)
+
+    def _input(self, batch: Sequence[Any], stacked: Any) -> Tensor:
+        """The layer `input`, (n, ...)."""
+        del batch
+        return stacked  # type: ignore[no-any-return]  # one tensor, as made above
+
+    def _rows(self, name: str, batch: Sequence[Any]) -> int:
+        """How many rows the activation of a layer has."""
+        del name
+        return len(batch)
+
+    def _reduced(self, layer: Layer, value: Tensor, batch: Sequence[Any], reduce: Reduce) -> Tensor:
+        """What is kept of a layer's activation, a row for each item."""
+        del batch
+        return _owned(reduce(layer, value), value)
 
     @cached_property
     def _ways(self) -> list[Way]:
-        """The network's own forward; and the provider's way to the final representation, where it has one."""
-        own = self._traced(_own_forward)
-        if self._final is not None:
-            return [Way(_own_forward, own, LOGITS), Way(self._final, self._traced(self._final), LAST)]
-        classifier = self._classifier or own.classifier
-        return [Way(_own_forward, own, LOGITS if classifier else LAST, classifier)]
+        return self._ways_on(self._probe())
 
-    def _traced(self, forward: Final) -> Trace:
-        probe = self._probe()
+    def _ways_on(self, probe: Any) -> list[Way]:
+        """The network's own forward; and the provider's way to the final representation, where it has one."""
+        own = self._traced(_own_forward, probe)
+        if self._final is not None:
+            return [Way(_own_forward, own, LOGITS), Way(self._final, self._traced(self._final, probe), LAST)]
+        classifier = own.classifier if self._classifier is None else self._classifier
+        return [Way(_own_forward, own, LOGITS if classifier else LAST, classifier or None)]
+
+    def _traced(self, forward: Final, probe: Any) -> Trace:
         try:
             return trace(self.module, lambda: forward(self.module, probe))
         except Exception as error:
             raise BackboneError(
-                f"{self.id} cannot run on an input of shape {tuple(probe.shape[1:])}: {error}.",
+                f"{self.id} cannot run on an input of shape {_shapes(probe)}: {error}.",
                 do="Give the preprocessing that the network expects with --preprocess FILE.",
             ) from error
 
-    def _probe(self) -> Tensor:
+    def _probe(self) -> Any:
         """Random inputs of the shape that the preprocessing makes."""
         generator = torch.Generator().manual_seed(0)
         shape = self.prepare(self._sample).shape
@@ -196,8 +215,14 @@ class TorchBackbone:
             )
 
 
-def _own_forward(module: nn.Module, batch: Tensor) -> Any:
-    return module(batch)
+def _own_forward(module: nn.Module, batch: Any) -> Any:
+    return module(**batch) if isinstance(batch, Mapping) else module(batch)
+
+
+def _shapes(batch: Any) -> Any:
+    if isinstance(batch, Mapping):
+        return {name: tuple(value.shape[1:]) for name, value in batch.items()}
+    return tuple(batch.shape[1:])
 
 
 def _owned(kept: Tensor, activation: Tensor) -> Tensor:

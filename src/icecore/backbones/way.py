@@ -19,7 +19,7 @@ from icecore.backbones.trace import Trace
 from icecore.errors import BackboneError
 
 END = 1 << 62
-Forward = Callable[[nn.Module, Tensor], Any]
+Forward = Callable[[nn.Module, Any], Any]
 Take = Callable[[str, Tensor], None]
 
 
@@ -48,7 +48,7 @@ class Way:
         call = self.trace.calls.get(layer)
         return call.finished if call is not None and call.takeable else None
 
-    def run(self, module: nn.Module, batch: Tensor, layers: Collection[str], take: Take) -> None:
+    def run(self, module: nn.Module, batch: Any, layers: Collection[str], take: Take) -> None:
         """Take layers of this way, and leave it after the last of them."""
         times = {layer: self.time(layer) or 0 for layer in layers}
         stop = max(times, key=times.__getitem__)

@@ -11,19 +11,21 @@ from icecore.data.array_preprocessing import ArrayPreprocessing
 from icecore.data.images import MAX_PIXELS, decode_image
 from icecore.data.items import BadItem, Dataset, Item, Items, printable
 from icecore.data.load import load, row_key
-from icecore.data.modalities import IMAGE, SOUND, Modality, modalities, modality_named, register_modality
+from icecore.data.modalities import IMAGE, SOUND, TEXT, Modality, modalities, modality_named, register_modality
 from icecore.data.preprocess_files import is_own, modality_of, preprocessing_from, preprocessing_from_file
 from icecore.data.preprocessing import ImagePreprocessing
 from icecore.data.read import read
 from icecore.data.readers import Reader, ReadOptions
 from icecore.data.sound_preprocessing import LogMelPreprocessing, WaveformPreprocessing
 from icecore.data.sounds import Sound, decode_sound
+from icecore.data.texts import bag_of_words, decode_text
 from icecore.data.values import ArrowValues, ListValues, Values
 
 __all__ = [
     "IMAGE",
     "MAX_PIXELS",
     "SOUND",
+    "TEXT",
     "ArrayPreprocessing",
     "ArrowValues",
     "BadItem",
@@ -39,13 +41,15 @@ __all__ = [
     "Sound",
     "Values",
     "WaveformPreprocessing",
+    "bag_of_words",
     "decode_image",
     "decode_sound",
+    "decode_text",
     "is_own",
     "load",
-    "modality_of",
     "modalities",
     "modality_named",
+    "modality_of",
     "preprocessing_from",
     "preprocessing_from_file",
     "printable",

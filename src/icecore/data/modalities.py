@@ -10,6 +10,8 @@ from icecore.data.image_formats import EXTENSIONS
 from icecore.data.images import decode_image
 from icecore.data.sound_files import EXTENSIONS as SOUND_EXTENSIONS
 from icecore.data.sounds import decode_sound
+from icecore.data.texts import EXTENSIONS as TEXT_EXTENSIONS
+from icecore.data.texts import decode_text
 from icecore.errors import UsageError
 
 if TYPE_CHECKING:
@@ -59,7 +61,15 @@ ARRAY = Modality(
     decode=decode_array,
     columns=("path", "file", "filename", "file_name", "filepath", "array"),
 )
-_registered = {each.name: each for each in (ARRAY, IMAGE, SOUND)}
+TEXT = Modality(
+    name="text",
+    noun="texts",
+    extensions=TEXT_EXTENSIONS,
+    decode=decode_text,
+    columns=("text", "sentence", "utterance", "review", "question", "content", "body", "message", "comment", "query"),
+    strings="text",
+)
+_registered = {modality.name: modality for modality in (ARRAY, IMAGE, SOUND, TEXT)}
 
 
 def register_modality(modality: Modality) -> None:

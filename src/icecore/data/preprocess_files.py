@@ -83,9 +83,7 @@ def preprocessing_from_file(path: str | os.PathLike[str]) -> Any:
     except OSError as error:
         raise PreprocessingError(f"{origin} cannot be read: {error.strerror}.", do="Check the path.") from error
     except ValueError as error:  # JSON and UTF-8 errors are both of this kind
-        raise PreprocessingError(
-            f"{origin} is not JSON: {error}.", expected="One JSON object with fields."
-        ) from error
+        raise PreprocessingError(f"{origin} is not JSON: {error}.", expected="One JSON object with fields.") from error
     if not isinstance(value, dict):
         raise PreprocessingError(
             f"{origin} is not valid: it holds a {type(value).__name__}.", expected="One JSON object with fields."

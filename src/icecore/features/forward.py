@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from icecore.backbones import INPUT, Extractor, Layer
+from icecore.backbones import FREE, INPUT, Extractor, Layer
 from icecore.errors import BackboneError, BadItemError
 from icecore.prefix import Column, pool
 
@@ -19,7 +19,8 @@ from icecore.prefix import Column, pool
 # every tensor anew: MobileNetV2 then takes up to three times as long for each image.
 _ACTIVATION_BYTES = 24 << 20
 
-Values = dict[Column, np.ndarray]
+Rows = np.ndarray | list[np.ndarray]  # a list where their shapes differ
+Values = dict[Column, Rows]
 
 
 class Forward:
@@ -50,7 +51,7 @@ class Forward:
         size = self._fits.get(bucket, self._most)
         if size < len(inputs):
             parts = [self(inputs[start : start + size]) for start in range(0, len(inputs), size)]
-            return {column: np.concatenate([part[column] for part in parts]) for column in self._columns}
+            return {column: joined([part[column] for part in parts]) for column in self._columns}
         try:
             return self._pooled(inputs)
         except (RuntimeError, ValueError, AssertionError, MemoryError) as error:
@@ -61,17 +62,23 @@ class Forward:
         return self(inputs)
 
     def _pooled(self, inputs: list[Any]) -> Values:
-        """One pass for all columns. A layer pooled in several ways is reduced to all of them at once."""
-        kept: dict[Column, Tensor] = {}
+        """One pass for all columns. A layer pooled in several ways is reduced to all of them at once.
+
+        What the network keeps of an activation is the place of each row in `pooled`.
+        """
+        pooled: dict[Column, list[Tensor]] = {column: [] for column in self._columns}
 
         def reduce(layer: Layer, value: Tensor) -> Tensor:
+            first = 0
             for pooling in self._ways[layer.name]:
-                pooled = pool(layer, value, pooling)
-                kept[Column(layer.name, pooling)] = pooled.clone() if _shares(pooled, value) else pooled
-            return value.new_empty(0)
+                parts = pooled[Column(layer.name, pooling)]
+                first = sum(map(len, parts))
+                part = pool(layer, value, pooling)
+                parts.append(part.clone() if _shares(part, value) else part)
+            return torch.arange(first, first + len(value))[:, None]
 
-        self._backbone.run(inputs, list(self._ways), reduce)
-        return {column: kept[column].cpu().numpy() for column in self._columns}
+        places = self._backbone.run(inputs, list(self._ways), reduce)
+        return {column: _in_order(pooled[column], places[column.layer]) for column in self._columns}
 
     def _judge(self, error: Exception, inputs: list[Any]) -> None:
         """Return if a smaller batch may help; raise what it is otherwise."""
@@ -83,25 +90,51 @@ class Forward:
                 do="Use a smaller network or input size, or --device cpu.",
             ) from error
         shape = tuple(np.shape(inputs[0]))
-        if shape == self._backbone.layers()[INPUT].shape:
+        usual = self._backbone.layers().get(INPUT)
+        if usual is None or shape == usual.shape:
             raise error
         raise BadItemError(f"the network cannot run on an input of shape {shape}: {_first_line(error)}") from error
 
 
 def _suits(backbone: Extractor) -> int:
-    """How many items a pass may have."""
+    """How many items a pass may have. Activations as long as the item are the network's own care."""
     if torch.device(getattr(backbone, "device", "meta")).type != "cpu":
         return 1 << 30
-    largest = max(math.prod(layer.shape) for layer in backbone.layers().values())
+    sizes = [math.prod(layer.shape) for layer in backbone.layers().values() if FREE not in layer.shape]
+    largest = max(sizes, default=1)
     return max(1, _ACTIVATION_BYTES // (4 * largest))
+
+
+def joined(values: Sequence[Rows]) -> Rows:
+    """One matrix where rows are vectors of one length; else a list of rows in their own shapes."""
+    arrays = [value for value in values if isinstance(value, np.ndarray) and value.ndim == 2]
+    if len(arrays) == len(values) and len({value.shape[1] for value in arrays}) == 1:
+        return np.concatenate(arrays)
+    return [row for value in values for row in value]
 
 
 def finite(values: Values, n: int) -> np.ndarray:
     """Which of n items have finite values in all columns. Bool (n,)."""
     good = np.ones(n, bool)
-    for value in values.values():
-        good &= np.isfinite(value.reshape(n, -1)).all(1)
+    for rows in values.values():
+        good &= (
+            np.isfinite(rows.reshape(n, -1)).all(1)
+            if isinstance(rows, np.ndarray)
+            else np.array([np.isfinite(row).all() for row in rows])
+        )
     return good
+
+
+def _in_order(parts: Sequence[Tensor], places: Tensor) -> Rows:
+    """The rows of all parts in the order of the items."""
+    if len(parts) == 1:
+        whole: np.ndarray = parts[0].cpu().numpy()
+        whole = whole[places.flatten().numpy()]
+        return whole
+    order = places.flatten().tolist()
+    rows = [row for part in parts for row in part.cpu().numpy()]
+    in_order = [rows[place] for place in order]
+    return np.stack(in_order) if len({row.shape for row in rows}) == 1 else in_order
 
 
 def _shares(a: Tensor, b: Tensor) -> bool:

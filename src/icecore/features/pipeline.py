@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 
 from icecore.backbones import Extractor
 from icecore.data import Item, load
 from icecore.errors import BadItemError
-from icecore.features.forward import Forward, Values, finite
+from icecore.features.forward import Forward, Rows, Values, finite
 from icecore.prefix import Column
 
 _BATCHES_AHEAD = 3  # prepared for the network
@@ -127,4 +128,8 @@ def _computed(forward: Forward, batch: Batch, failed: dict[bytes, str]) -> Compu
         return Computed(rows, values, failed)
     kept = [row for row, ok in zip(rows, good, strict=True) if ok]
     failed |= dict.fromkeys(set(rows) - set(kept), "the network gives values that are not finite for it")
-    return Computed(kept, {column: value[good] for column, value in values.items()}, failed)
+    return Computed(kept, {column: _only(value, good) for column, value in values.items()}, failed)
+
+
+def _only(rows: Rows, good: np.ndarray) -> Rows:
+    return rows[good] if isinstance(rows, np.ndarray) else [row for row, ok in zip(rows, good, strict=True) if ok]

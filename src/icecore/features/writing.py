@@ -12,6 +12,7 @@ from typing import Self
 import numpy as np
 
 from icecore.backbones import Extractor
+from icecore.features.forward import Rows, joined
 from icecore.features.pipeline import Computed
 from icecore.prefix import Column
 from icecore.store import Table
@@ -61,22 +62,19 @@ class Writer:
         self._committed = time.monotonic()
         if pending:
             rows = [row for computed in pending for row in computed.rows]
-            values = {key: _joined([computed.values[c] for computed in pending]) for c, key in self._columns.items()}
+            values = {key: joined([computed.values[c] for computed in pending]) for c, key in self._columns.items()}
             self._table.append(rows, values, about=self._about, written_by=self._written_by)
 
     def _bytes(self) -> int:
-        return sum(value.nbytes for computed in self._pending for value in computed.values.values())
+        return sum(_nbytes(rows) for computed in self._pending for rows in computed.values.values())
 
     def _due(self) -> bool:
         now = time.monotonic()
         return now - self._committed >= min(max(_LEAST_SECONDS, _SHARE * (now - self._began)), _MOST_SECONDS)
 
 
-def _joined(values: list[np.ndarray]) -> np.ndarray | list[np.ndarray]:
-    """One matrix where rows are vectors of one length; else a list of rows with their shapes."""
-    if all(value.ndim == 2 and value.shape[1] == values[0].shape[1] for value in values):
-        return np.concatenate(values)
-    return [row for value in values for row in value]
+def _nbytes(rows: Rows) -> int:
+    return rows.nbytes if isinstance(rows, np.ndarray) else sum(row.nbytes for row in rows)
 
 
 def written_by(backbone: Extractor) -> dict[str, str]:

@@ -13,6 +13,7 @@ from icecore.prefix.columns import (
     network_about,
     network_key,
     prefix_key,
+    raw_columns,
 )
 from icecore.prefix.pooling import POOLINGS, canonical_pooling, pool
 
@@ -28,4 +29,5 @@ __all__ = [
     "network_key",
     "pool",
     "prefix_key",
+    "raw_columns",
 ]

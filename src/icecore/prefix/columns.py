@@ -42,6 +42,14 @@ def columns_of(backbone: Extractor, layers: str | int | Sequence[str | int], poo
     return [Column(name, canonical_pooling(known[name], pooling)) for name in known if name in names]
 
 
+def raw_columns(backbone: Extractor) -> list[Column]:
+    """The inputs themselves as small vectors, for a baseline: images as thumbnails. None without such a layer."""
+    layer = backbone.layers().get(INPUT)
+    if layer is None or not ({"height", "width"} <= set(layer.axes) or layer.axes == ("channels",)):
+        return []
+    return [Column(INPUT, canonical_pooling(layer, "thumbnail"))]
+
+
 def blocks(backbone: Extractor) -> list[str]:
     """Paths of the blocks, first to last."""
     numbered = [layer for layer in backbone.layers().values() if layer.block is not None]

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from icecore.backbones import Cuttable, Extractor, Layer
+from icecore.backbones import FREE, Cuttable, Extractor, Layer
 from icecore.errors import LayerError
 from icecore.prefix import prefix_key
 
@@ -145,9 +145,18 @@ class _Context:
 def _sampled(layer: Layer, value: Tensor) -> Tensor:
     """Some numbers of an activation, whose shape must be the layer's."""
     shape = tuple(value.shape[1:])
-    _require(shape == layer.shape, f"{layer.name} must have the shape {layer.shape} that layers() says, not {shape}.")
-    flat = value.float().flatten(1)
+    fits = len(shape) == len(layer.shape) and all(b in (FREE, a) for a, b in zip(shape, layer.shape, strict=True))
+    _require(fits, f"{layer.name} must have the shape {layer.shape} that layers() says, not {shape}.")
+    flat = _as_long(layer, value.float()).flatten(1)
     return flat[:, :: -(-flat.shape[1] // _NUMBERS)]
+
+
+def _as_long(layer: Layer, value: Tensor) -> Tensor:
+    """Of an axis that is as long as the item, the first and last place and the mean, so that all rows are alike."""
+    if FREE not in layer.shape:
+        return value
+    axis = layer.shape.index(FREE) + 1
+    return torch.stack([value.select(axis, 0), value.select(axis, -1), value.mean(axis)], axis)
 
 
 def _relative(found: Tensor, expected: Tensor) -> float:

@@ -1,0 +1,87 @@
+"""From a text to the tokens of a network's own tokenizer, as windows of the length that the network can take."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from icecore import keys
+from icecore.backbones.sequences import Window, Windows
+
+
+@dataclass(frozen=True, eq=False)
+class TokenPreprocessing:
+    """A Transformers tokenizer, with what becomes of texts that are too long.
+
+    Attributes:
+        tokenizer: of Transformers.
+        max_length: tokens of a window, special ones included.
+        long: `truncate` reads the beginning alone; `windows` reads all of it, in windows that overlap.
+        overlap: tokens that a window shares with the one before.
+        lower: whether texts are lowered first.
+    """
+
+    tokenizer: Any
+    max_length: int
+    long: Literal["truncate", "windows"] = "truncate"
+    overlap: int = 0
+    lower: bool = False
+
+    @property
+    def value(self) -> Mapping[str, Any]:
+        """JSON form: a digest of the tokenizer, and the settings."""
+        return {
+            "type": "tokens.v1",
+            "class": type(self.tokenizer).__name__,
+            "tokenizer": _digest(self.tokenizer),
+            "max_length": self.max_length,
+            "long": self.long,
+            "overlap": self.overlap,
+            "lower": self.lower,
+        }
+
+    @property
+    def prefix_tokens(self) -> int:
+        """How many special tokens stand at the start of every window."""
+        ids = self.tokenizer("a")["input_ids"]
+        special = set(self.tokenizer.all_special_ids)
+        return next((place for place, token in enumerate(ids) if token not in special), 0)
+
+    def save(self, folder: Path) -> None:
+        """Write the tokenizer's files."""
+        self.tokenizer.save_pretrained(folder)
+
+    def __call__(self, decoded: str) -> Windows:
+        """The windows of a text."""
+        text = decoded.lower() if self.lower else decoded
+        found = self.tokenizer(
+            text,
+            truncation=True,
+            max_length=self.max_length,
+            stride=self.overlap,
+            return_overflowing_tokens=True,
+            return_attention_mask=False,
+        )
+        names = [name for name in self.tokenizer.model_input_names if name in found and name != "attention_mask"]
+        rows = range(len(found["input_ids"]))
+        windows = tuple(
+            Window({n: torch.tensor(found[n][row]) for n in names}, len(found["input_ids"][row])) for row in rows
+        )
+        if self.long == "windows":
+            return Windows(windows, decoded)
+        return Windows(windows[:1], decoded, cut=len(windows) > 1)
+
+
+def _digest(tokenizer: Any) -> str:
+    """Of all that decides which tokens come of a text."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is not None:
+        told = json.loads(backend.to_str())
+        return keys.key("tokenizer", told | {"truncation": None, "padding": None})
+    settings = {name: str(value) for name, value in tokenizer.init_kwargs.items() if not str(value).startswith("/")}
+    return keys.key("tokenizer", {"vocabulary": tokenizer.get_vocab(), "settings": settings})
