@@ -8,6 +8,7 @@ A bad item never shifts the others: every item carries the row that it has in th
 """
 
 from icecore.data.array_preprocessing import ArrayPreprocessing
+from icecore.data.clips import Windowed
 from icecore.data.images import MAX_PIXELS, decode_image
 from icecore.data.items import BadItem, Dataset, Item, Items, printable
 from icecore.data.load import load, row_key
@@ -17,6 +18,7 @@ from icecore.data.preprocessing import ImagePreprocessing
 from icecore.data.read import read
 from icecore.data.readers import Reader, ReadOptions
 from icecore.data.sound_preprocessing import LogMelPreprocessing, WaveformPreprocessing
+from icecore.data.sound_summary import sound_summary
 from icecore.data.sounds import Sound, decode_sound
 from icecore.data.texts import bag_of_words, decode_text
 from icecore.data.values import ArrowValues, ListValues, Values
@@ -41,6 +43,7 @@ __all__ = [
     "Sound",
     "Values",
     "WaveformPreprocessing",
+    "Windowed",
     "bag_of_words",
     "decode_image",
     "decode_sound",
@@ -56,4 +59,5 @@ __all__ = [
     "read",
     "register_modality",
     "row_key",
+    "sound_summary",
 ]
