@@ -1,8 +1,8 @@
 """Sound networks of Transformers, with the front end that their own feature extractor describes.
 
-Networks of samples (Wav2Vec2, HuBERT, WavLM, SEW) take clips of any length, Whisper and AST windows of one. `last` is what
-the classifier reads, for a network that classifies or spells; else its pooled output (AST); else the last hidden states,
-to be pooled over real frames like any layer. Of Whisper the decoder is left off.
+Networks of samples (Wav2Vec2, HuBERT, WavLM, SEW) take clips of any length, Whisper and AST windows of one. `last` is
+what the classifier reads, for a network that classifies or spells; else its pooled output (AST); else the last hidden
+states, to be pooled over real frames like any layer. Of Whisper the decoder is left off.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from icecore.errors import BackboneError, PreprocessingError
 
 SECONDS = 30  # of samples at once; longer clips become windows
 _EXTRACTOR = "preprocessor_config.json"
+_ENCODER = {r"^model\.encoder\.": "", r"^encoder\.": ""}  # names in checkpoints of the whole network
 _HEADS = ("Classification", "ForCTC")
 
 
@@ -75,22 +76,17 @@ class SoundWindows:
 def _class(checkpoint: Checkpoint) -> Any:
     if checkpoint.cls.__name__.endswith(_HEADS):
         return checkpoint.cls
-    return (
-        _WhisperEncoder(checkpoint) if checkpoint.config.model_type == "whisper" else checkpoint.transformers.AutoModel
-    )
+    return _WhisperEncoder() if checkpoint.config.model_type == "whisper" else checkpoint.transformers.AutoModel
 
 
 class _WhisperEncoder:
     """Loads the encoder of a Whisper checkpoint alone, in the way of a class of Transformers."""
 
-    __name__ = "WhisperEncoder"
-
-    def __init__(self, checkpoint: Checkpoint) -> None:
+    def __init__(self) -> None:
         from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
-        del checkpoint
         self.from_config = WhisperEncoder
-        self.from_pretrained = partial(WhisperEncoder.from_pretrained, key_mapping={r"^(model\.)?encoder\.": ""})
+        self.from_pretrained = partial(WhisperEncoder.from_pretrained, key_mapping=_ENCODER)
 
 
 def _argument(checkpoint: Checkpoint) -> str:
@@ -108,8 +104,11 @@ def _fixed(checkpoint: Checkpoint, front: LogMelPreprocessing) -> dict[str, Any]
 
 
 def _varying(config: Any) -> dict[str, Any]:
-    """Where normalisation runs over time, or frames are squeezed, padding would be mixed in."""
-    mixes = getattr(config, "feat_extract_norm", "group") == "group" or hasattr(config, "squeeze_factor")
+    """Where normalisation runs over time, or frames are squeezed, padding would be mixed in.
+
+    WavLM hands its mask to torch in a form that torch will stop taking, so it gets none.
+    """
+    mixes = config.feat_extract_norm == "group" or config.model_type in ("sew", "sew-d", "wavlm")
     return {
         "equal_lengths": mixes,
         "mask": None if mixes else "attention_mask",
@@ -178,8 +177,8 @@ def _wav2vec2(told: dict[str, Any]) -> WaveformPreprocessing:
 def _whisper(told: dict[str, Any]) -> LogMelPreprocessing:
     rate, hop, n_fft = told.get("sampling_rate", 16000), told.get("hop_length", 160), told.get("n_fft", 400)
     return LogMelPreprocessing(
-        rate=rate, n_fft=n_fft, window_length=n_fft, hop_length=hop, centre="reflect", mels=told.get("feature_size", 80),
-        fmax=8000, mel_scale="slaney", norm="slaney", log="log10", dynamic_range=8, mean=-4, std=4,
+        rate=rate, n_fft=n_fft, window_length=n_fft, hop_length=hop, centre="reflect",
+        mels=told.get("feature_size", 80), fmax=8000, mel_scale="slaney", norm="slaney", log="log10", dynamic_range=8, mean=-4, std=4,
         patch=told.get("chunk_length", 30) * rate // hop, remainder="shift", axes=("mels", "frames"),
     )  # fmt: skip
 

@@ -42,6 +42,7 @@ def mel_filters(
     rate: int,
     n_fft: int,
     mels: int,
+    *,
     fmin: float,
     fmax: float,
     scale: MelScale,

@@ -237,8 +237,9 @@ class LogMelPreprocessing(BaseModel):
 
     def _filters(self) -> NDArray[np.float64]:
         return mel_filters(
-            self.rate, self.n_fft, self.mels, self.fmin, self._top, self.mel_scale, self.triangles, self.norm
-        )
+            self.rate, self.n_fft, self.mels, fmin=self.fmin, fmax=self._top,
+            scale=self.mel_scale, triangles=self.triangles, norm=self.norm,
+        )  # fmt: skip
 
     def _laid_out(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         names = [axis for axis in self.axes if axis != "channels"]
