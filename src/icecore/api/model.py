@@ -118,7 +118,7 @@ class TransferModel:
             len(features),
             features.bad,
             features.report,
-            (*self.net.backbone.notes, *dataset.notes),
+            (*self.net.backbone.notes, *features.notes),
         )
         manifest = describing.manifest(self.net.backbone, features, fitted)
         self._predictor = Predictor(manifest, self.net.backbone, {one.labels.name: one.head for one in fitted})

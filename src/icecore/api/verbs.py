@@ -122,7 +122,7 @@ def extract(
     net = _net(backbone, preprocess, device, require_licence, trust_remote_code)
     features = net.extract_features(data, layers=layers, pooling=pooling, progress=progress, **options)
     write(features, path)
-    return Extraction(features, path, (*net.backbone.notes, *features.dataset.notes))
+    return Extraction(features, path, (*net.backbone.notes, *features.notes))
 
 
 def _model(model: TransferModel | str | os.PathLike[str]) -> TransferModel:

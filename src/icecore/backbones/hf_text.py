@@ -1,13 +1,20 @@
-"""Text networks of Transformers, with their own tokenizer.
+"""Text networks of Transformers and folders of sentence-transformers, with their own tokenizer.
 
-`last` is what the classifier reads, for a network that classifies; else its pooled output, where it has one (BERT);
-else the last hidden states of its tokens, to be pooled like any layer. Heads for anything else, such as guessing words,
-are left off, and so are decoders beside an encoder.
+`last` is, the first that there is of:
+
+- the sentence vector of a sentence-transformers folder (its own pooling, dense layers and normalisation);
+- what the classifier reads, for a network that classifies;
+- the pooled output (BERT's `pooler_output`);
+- the last hidden states of the tokens, to be pooled like any layer (RoBERTa, DistilBERT, T5, GPT-2, Llama).
+
+Heads for anything else, such as guessing words, are left off, and so are decoders beside an encoder.
 """
 
 from __future__ import annotations
 
+import json
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
@@ -15,29 +22,46 @@ from torch import Tensor, nn
 from icecore.backbones.base import Preprocessing
 from icecore.backbones.hf_checkpoint import PROVIDER, Checkpoint, base
 from icecore.backbones.network import TorchBackbone
+from icecore.backbones.seeding import seeded
+from icecore.backbones.sentences import MODULES, SentenceEncoder, steps_of
 from icecore.backbones.sequences import SequenceBackbone
 from icecore.backbones.tokens import TokenPreprocessing
 from icecore.data import bag_of_words
-from icecore.errors import PreprocessingError
+from icecore.errors import PreprocessingError, UsageError
 
-SAMPLES = ("one two three", "one two three four five six seven")
+SAMPLES = ("one", "one two three four five six seven eight nine ten")
+OPTIONS = ("long", "max_length", "overlap")
+_LIMITS = "sentence_bert_config.json"
 _UNLIMITED = 1 << 20  # tokenizers without a limit say a number beyond all use
+_OFFSET = ("roberta", "camembert", "mpnet", "longformer")  # whose positions count from behind the padding's number
 
 
 def build(checkpoint: Checkpoint, preprocess: Preprocessing | None) -> TorchBackbone:
-    """The backbone of a text checkpoint."""
+    """The backbone of a text checkpoint. Raises PreprocessingError for a `preprocess`, UsageError for wrong options."""
     if preprocess is not None:
         raise PreprocessingError(
-            f"{checkpoint.reference} reads texts, which its own tokenizer prepares.", do="Leave --preprocess out."
+            f"{checkpoint.reference} reads texts, which its own tokenizer prepares.",
+            do=f"Leave --preprocess out; options of the id are {', '.join(OPTIONS)}: hf:FOLDER?long=windows",
         )
     tokens = _tokens(checkpoint)
     module, notes = checkpoint.network(_class(checkpoint))
+    config: Any = module.config
+    pad = next((i for i in (tokens.tokenizer.pad_token_id, config.pad_token_id) if i is not None), 0)
+    config.pad_token_id = pad  # classifiers of the GPT kind find the last word by it
+    about: dict[str, Any] = {"class": type(module).__name__, "config": checkpoint.structure}
+    folder = checkpoint.reference.path
+    sentences = folder is not None and (folder / MODULES).is_file()
+    if folder is not None and sentences:
+        seed = checkpoint.reference.seed
+        steps = seeded(seed, lambda: steps_of(folder, random=seed is not None))
+        module = SentenceEncoder(module, steps)
+        about["sentence"] = module.about
     make = partial(
         SequenceBackbone,
         module,
         id=str(checkpoint.reference),
         provider=PROVIDER,
-        architecture={"class": type(module).__name__, "config": checkpoint.structure},
+        architecture=about,
         preprocessing=tokens,
         modality="text",
         licence=checkpoint.licence,
@@ -45,9 +69,11 @@ def build(checkpoint: Checkpoint, preprocess: Preprocessing | None) -> TorchBack
         notes=notes,
         samples=SAMPLES,
         prefix_tokens=tokens.prefix_tokens,
-        padding={"input_ids": tokens.tokenizer.pad_token_id or 0},
+        padding={"input_ids": pad},
         raw=bag_of_words,
     )
+    if sentences:
+        return make(classifier="")
     backbone = make()
     return backbone if backbone.classifier or base(module) is module else make(last=_base_output)
 
@@ -60,10 +86,42 @@ def _class(checkpoint: Checkpoint) -> Any:
 
 
 def _tokens(checkpoint: Checkpoint) -> TokenPreprocessing:
+    """The tokenizer, with the network's limit or that of its folder, and what the id's options say."""
     load = checkpoint.transformers.AutoTokenizer.from_pretrained
     tokenizer = checkpoint.attempt(lambda: load(**checkpoint.where))
-    limits = (tokenizer.model_max_length, getattr(checkpoint.config, "max_position_embeddings", None) or _UNLIMITED)
-    return TokenPreprocessing(tokenizer, min(limits))
+    told = _json(checkpoint.reference.path, _LIMITS)
+    limit = _limit(checkpoint.config, tokenizer)
+    options = dict(checkpoint.reference.options)
+    length = _number(options, "max_length", told.get("max_seq_length") or limit)
+    long = options.pop("long", "truncate")
+    overlap = _number(options, "overlap", length // 8) if long == "windows" else 0
+    special = len(tokenizer("")["input_ids"])
+    fits = special < length <= limit and 0 <= overlap < length - special
+    if options or long not in ("truncate", "windows") or not fits:
+        raise UsageError(
+            f"The options of {checkpoint.reference} cannot be followed.",
+            expected=f"Options are {', '.join(OPTIONS)}: long is truncate or windows, max_length is from {special + 1} "
+            f"to {limit} tokens, and overlap, with long=windows, is less than it.",
+        )
+    return TokenPreprocessing(tokenizer, length, long, overlap, bool(told.get("do_lower_case")))  # type: ignore[arg-type]
+
+
+def _limit(config: Any, tokenizer: Any) -> int:
+    """Tokens that the network can take at once."""
+    positions = getattr(config, "max_position_embeddings", None) or _UNLIMITED
+    if any(name in config.model_type for name in _OFFSET):
+        positions -= (config.pad_token_id or 0) + 1
+    return int(min(tokenizer.model_max_length, positions, _UNLIMITED))
+
+
+def _number(options: dict[str, str], name: str, usual: int) -> int:
+    text = options.pop(name, None)
+    return usual if text is None else int(text) if text.isdigit() else -1
+
+
+def _json(folder: Path | None, name: str) -> dict[str, Any]:
+    file = None if folder is None else folder / name
+    return dict(json.loads(file.read_text("utf-8"))) if file is not None and file.is_file() else {}
 
 
 def _base_output(module: nn.Module, batch: dict[str, Tensor]) -> Tensor:

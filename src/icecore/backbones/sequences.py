@@ -105,7 +105,7 @@ class SequenceBackbone(TorchBackbone):
         return prepared
 
     def bucket(self, prepared: Windows) -> Hashable:
-        """Inputs of similar length share a batch: at most a fifth of it is padding."""
+        """Inputs of similar length share a batch: at most a quarter of it is padding."""
         if self._equal:
             return tuple(window.length for window in prepared.windows)
         longest = prepared.shape[1]

@@ -53,8 +53,10 @@ class TokenPreprocessing:
         return next((place for place, token in enumerate(ids) if token not in special), 0)
 
     def save(self, folder: Path) -> None:
-        """Write the tokenizer's files."""
+        """Write the tokenizer's files, and the limit as sentence-transformers does."""
         self.tokenizer.save_pretrained(folder)
+        limits = {"max_seq_length": self.max_length, "do_lower_case": self.lower}
+        (folder / "sentence_bert_config.json").write_text(json.dumps(limits), "utf-8")
 
     def __call__(self, decoded: str) -> Windows:
         """The windows of a text."""

@@ -128,9 +128,7 @@ def finite(values: Values, n: int) -> np.ndarray:
 def _in_order(parts: Sequence[Tensor], places: Tensor) -> Rows:
     """The rows of all parts in the order of the items."""
     if len(parts) == 1:
-        whole: np.ndarray = parts[0].cpu().numpy()
-        whole = whole[places.flatten().numpy()]
-        return whole
+        return np.asarray(parts[0].cpu().numpy()[places.flatten().numpy()])
     order = places.flatten().tolist()
     rows = [row for part in parts for row in part.cpu().numpy()]
     in_order = [rows[place] for place in order]

@@ -37,11 +37,14 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """What came of a few jobs: values by column, (n, ...) each, and the reasons of those that came to nothing."""
+    """What came of a few jobs: values by column, (n, ...) each, the reasons of those that came to nothing, and how many
+    inputs were cut because they are too long.
+    """
 
     rows: list[bytes]
     values: Values
     failed: dict[bytes, str]
+    cut: int = 0
 
 
 Prepared: TypeAlias = tuple[bytes, Any, str]
@@ -123,12 +126,13 @@ def _computed(forward: Forward, batch: Batch, failed: dict[bytes, str]) -> Compu
         values = forward([value for _, value in batch])
     except BadItemError as error:
         return Computed([], {}, failed | dict.fromkeys(rows, str(error)))
+    cut = sum(getattr(value, "cut", False) for _, value in batch)
     good = finite(values, len(rows))
     if good.all():
-        return Computed(rows, values, failed)
+        return Computed(rows, values, failed, cut)
     kept = [row for row, ok in zip(rows, good, strict=True) if ok]
     failed |= dict.fromkeys(set(rows) - set(kept), "the network gives values that are not finite for it")
-    return Computed(kept, {column: _only(value, good) for column, value in values.items()}, failed)
+    return Computed(kept, {column: _only(value, good) for column, value in values.items()}, failed, cut)
 
 
 def _only(rows: Rows, good: np.ndarray) -> Rows:

@@ -21,11 +21,13 @@ class Report:
         computed: distinct inputs that went through the network now.
         reused: the other items: their rows came from the store, or from an equal item.
         seconds: all in all.
+        cut: how many of the computed ones are longer than the network reads, so that their ends were left out.
     """
 
     computed: int
     reused: int
     seconds: float
+    cut: int = 0
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,15 @@ class Features:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences to say aloud: what the reader of the data said, and how many inputs were cut."""
+        cut, computed = self.report.cut, self.report.computed
+        if not cut:
+            return self.dataset.notes
+        share = f"{cut:,} of the {computed:,} inputs computed now ({cut / max(computed, 1):.1%})"
+        return (*self.dataset.notes, f"{share} are longer than the network reads: their ends were left out.")
 
     @property
     def layers(self) -> list[str]:

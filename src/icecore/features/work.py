@@ -32,6 +32,7 @@ class Work:
         batch_size, workers: see `extract`.
         failed: rows that came to nothing, with the reasons.
         computed: rows that went through the network.
+        cut: how many of them were cut because they are too long.
     """
 
     backbone: Extractor
@@ -43,6 +44,7 @@ class Work:
     workers: int
     failed: dict[bytes, str] = field(default_factory=dict)
     computed: set[bytes] = field(default_factory=set)
+    cut: int = 0
 
     def run(self, progress: Progress) -> None:
         """Compute what is missing. What another process has claimed is waited for, and computed if it died."""
@@ -85,6 +87,7 @@ class Work:
                 for done in batches:
                     writer.add(done)
                     self.failed.update(done.failed)
+                    self.cut += done.cut
                     self.computed.update(done.rows if through_network else ())
                     task.advance(len(done.rows) + len(done.failed))
 
