@@ -105,7 +105,8 @@ def inspect(
 
 def _holds_a_network(path: Path) -> bool:
     weights = (".safetensors", ".pt", ".pth", ".th", ".onnx", ".keras", ".h5", ".tflite")
-    return (path / "config.json").is_file() or path.suffix in weights
+    folder = any((path / name).is_file() for name in ("config.json", "saved_model.pb"))
+    return folder or path.suffix in weights
 
 
 def _backbone(net: PretrainedModel) -> BackboneInfo:

@@ -82,7 +82,8 @@ class PretrainedModel:
         """Take a network that is already in memory.
 
         Args:
-            module: any torch module from a batch of images, (n, channels, height, width), to anything with a tensor.
+            module: any torch module from a batch of images, (n, channels, height, width), to anything with a tensor; or
+                a Keras model on its torch backend, whose images usually have their channels last.
             preprocess: as in `load`; it cannot be guessed.
             name: what it is called in tables. The key of its features is made of its weights, structure and code.
             device: where it runs.

@@ -18,7 +18,13 @@ _NUMBERS = re.compile(r"\d+[a-z]?(?![a-z])")
 
 
 def blocks_of(module: nn.Module, takeable: Collection[str]) -> list[str]:
-    """Paths of the blocks among the layers that can be taken, in the order in which the modules are defined."""
+    """Paths of the blocks among the layers that can be taken, in the order in which the modules are defined.
+
+    A module that says what they are, by an attribute `block_paths`, is believed.
+    """
+    declared = getattr(module, "block_paths", None)
+    if declared is not None:
+        return [name for name in declared if name in takeable]
     chains = [_expand(chain, module) for chain in _chains(module)]
     chains = [[name for name in chain if name in takeable] for chain in chains]
     return max(chains, key=len, default=[]) or _bare_chain(module, takeable)

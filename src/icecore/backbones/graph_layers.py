@@ -17,7 +17,8 @@ class Node:
         inputs: names of the tensors that it reads, weights left out.
         outputs: names of the tensors that it gives.
         kind: `dense` (every output number is a weighted sum of a whole vector), `convolution`, `plain` for one that
-            changes form, place or scale and nothing else (reshape, softmax, quantise), `addition`, which is plain where one side is a weight, or `other`.
+            changes form, place or scale and nothing else (reshape, softmax, quantise), `addition`, which is plain where one
+            side is a weight, or `other`.
     """
 
     inputs: tuple[str, ...]

@@ -31,7 +31,7 @@ def describe(module: nn.Module, ways: Sequence[Way], item: tuple[int, ...]) -> d
     order = {name: i for i, name in enumerate(sorted(blocks, key=taken.index))}
 
     def layer(name: str, shape: tuple[int, ...], part: nn.Module | None = None) -> Layer:
-        axes = axes_of(shape, part, size)
+        axes = axes_of(shape, part, size, channels_last=getattr(module, "channels_last", None))
         tokens = prefix_tokens(shape[0], special, size) if axes[:1] == ("tokens",) else 0
         return Layer(name, shape, axes, order.get(name), tokens)
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from icecore import plugins
-from icecore.backbones import licence
+from icecore.backbones import keras, licence
 from icecore.backbones.base import Extractor, Preprocessing
 from icecore.backbones.device import resolve
 from icecore.backbones.fixed_windows import over_windows
@@ -58,7 +58,7 @@ def wrap(
     """A frozen copy of a network already in memory, as a backbone. The network itself stays as it is.
 
     Args:
-        module: from a batch of inputs to anything that holds a tensor.
+        module: from a batch of inputs to anything that holds a tensor; or a Keras model on its torch backend.
         preprocess: how inputs are prepared; it cannot be guessed.
         name: what it is called in tables.
         device: where the copy runs.
@@ -68,6 +68,8 @@ def wrap(
     target = resolve(device)
     if preprocess is None:
         raise unknown_preprocessing(name)
+    if keras.is_keras(module):
+        return _placed(keras.wrapped(module, preprocess, name), target)
     return _placed(wrapped(_copied(module, name), preprocess, name), target)
 
 

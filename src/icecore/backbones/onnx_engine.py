@@ -148,9 +148,13 @@ def _read(path: Path) -> Any:
     try:
         model = onnx.load(path, load_external_data=False)
     except Exception as error:  # protobuf's DecodeError, or whatever a damaged file makes it raise
-        raise WeightsError(f"{path} is no ONNX file that can be read: {error}.", do="Export or copy it again.") from error
+        raise WeightsError(
+            f"{path} is no ONNX file that can be read: {error}.", do="Export or copy it again."
+        ) from error
     if not model.graph.node or not model.graph.output:
-        raise WeightsError(f"{path} is no ONNX file that can be read: it holds no graph.", do="Export or copy it again.")
+        raise WeightsError(
+            f"{path} is no ONNX file that can be read: it holds no graph.", do="Export or copy it again."
+        )
     return model
 
 

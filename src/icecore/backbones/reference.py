@@ -115,6 +115,8 @@ def _provider_of(text: str, name: str) -> str:
 
 def _provider_of_folder(path: Path) -> str:
     config = path / "config.json"
+    if (path / "saved_model.pb").is_file():
+        return "keras"
     if not config.is_file():
         raise UnknownBackboneError(
             f"The folder {path} holds no config.json.",

@@ -38,7 +38,9 @@ class TfliteProvider:
         engine = TfliteEngine(path)
         given = preprocess or preprocessing_beside(path)
         found = given or _of_pixels(engine)
-        notes = [] if given or not found else ["preprocessing from the graph's own pixels: the whole picture is resized"]
+        notes = (
+            [] if given or not found else ["preprocessing from the graph's own pixels: the whole picture is resized"]
+        )
         return GraphBackbone(
             engine,
             id=str(reference),

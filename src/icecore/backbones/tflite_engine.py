@@ -121,12 +121,10 @@ class TfliteEngine:
 
 
 def _unique_names(details: Sequence[Mapping[str, Any]]) -> dict[int, str]:
-    """By index; names that several tensors share get the index at their end."""
-    count = Counter(one["name"] for one in details)
-    return {
-        one["index"]: one["name"] if one["name"] and count[one["name"]] == 1 else f"{one['name']}:{one['index']}"
-        for one in details
-    }
+    """By index: the first of the operators that were fused, and the index too where several tensors share that."""
+    first = {one["index"]: one["name"].partition(";")[0] for one in details}
+    count = Counter(first.values())
+    return {index: name if name and count[name] == 1 else f"{name}:{index}" for index, name in first.items()}
 
 
 def _quantised(batch: np.ndarray, detail: Mapping[str, Any]) -> np.ndarray:
