@@ -46,7 +46,11 @@ TINY = {
     "ast-classes": ("AST", "ForAudioClassification", _AST | {"num_labels": 5}),
 }
 VARYING = [name for name in TINY if not name.startswith(("whisper", "ast"))]
-_MASKED = [name for name in VARYING if name.startswith(("wav2vec2-layer", "hubert-layer")) or name in ("wav2vec2-ctc", "wav2vec2-classes")]
+_MASKED = [
+    name
+    for name in VARYING
+    if name.startswith(("wav2vec2-layer", "hubert-layer")) or name in ("wav2vec2-ctc", "wav2vec2-classes")
+]
 LENGTHS = (0.30, 0.42, 0.3)
 
 
@@ -210,7 +214,7 @@ def test_other_rates_and_loudness(network):
 
 @pytest.mark.parametrize("name", ["wav2vec2-ctc", "whisper-speech", "ast"])
 def test_a_saved_backbone_is_whole(name, network, clips, tmp_path):
-    """From the artifact's folder alone come the same features under the same keys; Whisper leaves its decoder behind."""
+    """From the artifact's folder alone come the same features under the same keys, of Whisper without its decoder."""
     net = network(name)
     save(net, tmp_path / "backbone")
     again = load_saved(net.id, tmp_path / "backbone", net.preprocessing.value, "cpu")

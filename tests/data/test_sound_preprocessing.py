@@ -65,7 +65,9 @@ def test_spectra_equal_those_of_transformers(audio_utils):
         front = LogMelPreprocessing(rate=RATE, n_fft=512, window_length=400, hop_length=160, mels=40, **settings)
         expected = audio_utils.spectrogram(
             samples,
-            audio_utils.window_function(400, {"ones": "boxcar"}.get(front.window, front.window), periodic=front.periodic),
+            audio_utils.window_function(
+                400, {"ones": "boxcar"}.get(front.window, front.window), periodic=front.periodic
+            ),
             frame_length=400,
             hop_length=160,
             fft_length=512,

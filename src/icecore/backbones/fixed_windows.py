@@ -137,4 +137,4 @@ class WindowedGraph:
 def over_windows(backbone: Any) -> Extractor:
     """The backbone; where it takes single windows of sounds, one that takes whole sounds."""
     windows = backbone.modality == "sound" and not isinstance(backbone, SequenceBackbone | WindowedGraph)
-    return WindowedGraph(backbone) if windows else backbone  # type: ignore[return-value, no-any-return]
+    return WindowedGraph(backbone) if windows else backbone

@@ -179,7 +179,7 @@ def _whisper(told: dict[str, Any]) -> LogMelPreprocessing:
     return LogMelPreprocessing(
         rate=rate, n_fft=n_fft, window_length=n_fft, hop_length=hop, centre="reflect",
         mels=told.get("feature_size", 80), fmax=8000, mel_scale="slaney", norm="slaney", log="log10", dynamic_range=8, mean=-4, std=4,
-        patch=told.get("chunk_length", 30) * rate // hop, remainder="shift", axes=("mels", "frames"),
+        remainder="shift", patch=told.get("chunk_length", 30) * rate // hop, axes=("mels", "frames"),
     )  # fmt: skip
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 MelScale = Literal["htk", "slaney"]
@@ -110,11 +112,11 @@ def spectra(
 def window_weights(name: str, length: int, *, periodic: bool) -> NDArray[np.float64]:
     """Weights of a window function: `hann`, `hamming`, `povey` (Hann to the power of 0.85), `blackman`, `ones`."""
     points = length + 1 if periodic else length
-    weights = {
+    functions: dict[str, Callable[[int], NDArray[Any]]] = {
         "hann": np.hanning,
         "hamming": np.hamming,
         "povey": lambda n: np.hanning(n) ** 0.85,
         "blackman": np.blackman,
         "ones": np.ones,
-    }[name](points)
-    return np.asarray(weights[:length], np.float64)
+    }
+    return np.asarray(functions[name](points)[:length], np.float64)

@@ -95,7 +95,7 @@ def _wav_cut_off(raw: bytes) -> bool:
     while at + 8 <= len(raw):
         name, size = struct.unpack_from("<4sI", raw, at)
         if name == b"data":
-            return size < _ENDLESS and size > len(raw) - at - 8
+            return bool(len(raw) - at - 8 < size < _ENDLESS)
         at += 8 + size + size % 2
     return False
 

@@ -209,8 +209,8 @@ class LogMelPreprocessing(BaseModel):
         values = self._logs(padded(samples, least))
         if self.patch is not None and self.short == "pad-frames":
             values = padded(values, self.patch)
-        values = ((values - self.mean) / self.std).astype(np.float32)
-        return self._laid_out(values), min(held, len(values))
+        normal: NDArray[np.float32] = ((values - self.mean) / self.std).astype(np.float32)
+        return self._laid_out(normal), min(held, len(values))
 
     def _frames(self, samples: int) -> int:
         """Frames that hold samples of the clip, the last one perhaps in part."""
