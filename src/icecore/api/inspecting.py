@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from icecore.api.guessing import read_as_any
 from icecore.api.options import open_progress
 from icecore.api.pretrained import PretrainedModel
 from icecore.artifact import MANIFEST, Manifest, read_manifest, warnings
 from icecore.backbones import Layer, Licence
-from icecore.data import BadItem, Dataset, Item, load, read
+from icecore.data import BadItem, Dataset, Item, load
 from icecore.errors import BadItemError
 from icecore.evaluation import duplicate_groups
 from icecore.features import Progress
@@ -85,7 +86,7 @@ def inspect(
         what: the id, folder, file or Python object.
         preprocess: for a backbone that carries none.
         target: for a table, its label columns.
-        input_col: for a table, the column with paths.
+        input_col: for a table, the column with the inputs.
         trust_remote_code: see `PretrainedModel.load`.
         progress: show it on standard error while a data set is decoded.
 
@@ -99,7 +100,7 @@ def inspect(
         if not path.exists() or _holds_a_network(path):
             net = PretrainedModel.load(str(what), preprocess=preprocess, trust_remote_code=trust_remote_code)
             return _backbone(net)
-    dataset = read(what, target=target, input_col=input_col)
+    dataset = read_as_any(what, target=target, input_col=input_col)
     return _data(dataset, open_progress(progress))
 
 

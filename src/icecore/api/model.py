@@ -87,7 +87,7 @@ class TransferModel:
             data: labelled data: class folders, a table, a data frame, or inputs with `y`.
             y: labels, where `data` holds inputs alone.
             target: label columns of a table.
-            input_col: its column with paths.
+            input_col: its column with the inputs.
             folds: of the evaluation.
             repeats: times that the folds are drawn anew; by default more for small data.
             batch_size: items in one forward pass.
@@ -147,7 +147,7 @@ class TransferModel:
         """Labels and probabilities of inputs, for a model with one target.
 
         Args:
-            inputs: paths, a folder, a table, arrays or images.
+            inputs: paths, a folder, a table, arrays, images or texts.
             options: those of `predict_targets`.
 
         Returns:

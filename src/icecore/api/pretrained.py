@@ -145,11 +145,11 @@ class PretrainedModel:
         """Features of a data set: what the store has is read, the rest is computed once.
 
         Args:
-            data: a folder, table, file, list of paths, arrays or images, or a data frame.
+            data: a folder, table, file, list of paths, arrays, images or texts, or a data frame.
             layers: module paths, `last`, `logits`, block numbers (-1 the last), `all`, or patterns (`layer4.*`).
             pooling: `mean`, `max`, `gem`, `cls`, `last-token`, `flatten`, `none`.
             target: columns of a table to carry along as labels.
-            input_col: the column with paths.
+            input_col: the column with the inputs.
             store: where rows are kept: a folder, by default `ICECORE_STORE` or the user's cache directory.
             batch_size: items in one forward pass.
             workers: threads that read and decode.
@@ -177,7 +177,7 @@ class PretrainedModel:
 
     @property
     def modality(self) -> str:
-        """Of the inputs: `image`."""
+        """Of the inputs: `image`, `text`, ..."""
         return self.backbone.modality
 
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from icecore import artifact
+from icecore.api.guessing import read_as_any
 from icecore.api.model import TransferModel
 from icecore.api.pretrained import PretrainedModel
 from icecore.api.reports import Evaluation, Extraction
 from icecore.artifact import Predictions
+from icecore.data import Dataset, modality_named
+from icecore.errors import UsageError
 from icecore.features import Progress, write, writer_for
 
 BUNDLED = "icecore:vision-s"
+LIKELY = {"text": "hf:sentence-transformers/all-MiniLM-L6-v2"}
 LARGER = (
     f"no --backbone was given, so the features are those of {BUNDLED}, the small network that comes with icecore. "
     "On photographs a larger one will do better, for instance --backbone timm:resnet50.a1_in1k "
@@ -70,12 +74,28 @@ def fit(
     model = TransferModel(
         net, head=head, layers=layers, pooling=pooling, class_weight=class_weight, seed=seed, store=store
     )
+    if backbone is None:
+        data, y = _images(data, y, options), None
     model.fit(data, y, **options)
     if backbone is None:
         model.report.notes = (LARGER, *model.report.notes)
     if out is not None:
         model.save(out, include_backbone=include_backbone)
     return model
+
+
+def _images(data: Any, y: Any, options: Mapping[str, Any]) -> Dataset:
+    """The data, which the bundled network takes if they are images. Raises UsageError for anything else."""
+    columns = {name: options.get(name) for name in ("target", "input_col")}
+    found = read_as_any(data, y=y, labelled=True, **columns)
+    if found.modality != "image":
+        raise UsageError(
+            f"{found.source} holds {modality_named(found.modality).noun}, and {BUNDLED}, which is used where no "
+            "--backbone is given, is a network for images.",
+            do=f"Name one for {found.modality}, such as --backbone {LIKELY.get(found.modality, 'ID')} or a local "
+            "folder, hf:FOLDER.",
+        )
+    return found
 
 
 def predict(model: TransferModel | str | os.PathLike[str], inputs: Any, **options: Any) -> Predictions:

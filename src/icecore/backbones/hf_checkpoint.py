@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -109,7 +110,8 @@ class Checkpoint:
     def _pretrained(self, cls: Any) -> tuple[Any, list[str]]:
         def load(**more: Any) -> tuple[Any, list[str]]:
             every = {**self.where, "config": self.config, "dtype": torch.float32, "output_loading_info": True, **more}
-            module, info = seeded(0, lambda: self.attempt(lambda: cls.from_pretrained(**every)))
+            with _quiet(self.transformers.utils.logging):
+                module, info = seeded(0, lambda: self.attempt(lambda: cls.from_pretrained(**every)))
             return module, sorted(info["missing_keys"])
 
         module, missing = load()
@@ -130,6 +132,17 @@ class Checkpoint:
                 expected=f"All of {type(module).__name__}'s, as config.json describes it.",
                 do="Check that config.json and model.safetensors belong together.",
             )
+
+
+@contextmanager
+def _quiet(logging: Any) -> Iterator[None]:
+    """Without Transformers' table of what is missing, which is told in our own words."""
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
 
 
 def base(module: Any) -> Any:

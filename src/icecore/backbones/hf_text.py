@@ -4,7 +4,7 @@
 
 - the sentence vector of a sentence-transformers folder (its own pooling, dense layers and normalisation);
 - what the classifier reads, for a network that classifies;
-- the pooled output (BERT's `pooler_output`);
+- the pooled output, where the checkpoint has the weights for it (`pooler_output` of BERT);
 - the last hidden states of the tokens, to be pooled like any layer (RoBERTa, DistilBERT, T5, GPT-2, Llama).
 
 Heads for anything else, such as guessing words, are left off, and so are decoders beside an encoder.
@@ -44,11 +44,12 @@ def build(checkpoint: Checkpoint, preprocess: Preprocessing | None) -> TorchBack
             do=f"Leave --preprocess out; options of the id are {', '.join(OPTIONS)}: hf:FOLDER?long=windows",
         )
     tokens = _tokens(checkpoint)
+    config = checkpoint.config
+    if config.pad_token_id is None:  # classifiers of the GPT kind find the last word by it
+        config.pad_token_id = tokens.tokenizer.pad_token_id or 0
     module, notes = checkpoint.network(_class(checkpoint))
-    config: Any = module.config
-    pad = next((i for i in (tokens.tokenizer.pad_token_id, config.pad_token_id) if i is not None), 0)
-    config.pad_token_id = pad  # classifiers of the GPT kind find the last word by it
-    about: dict[str, Any] = {"class": type(module).__name__, "config": checkpoint.structure}
+    structure = {name: value for name, value in checkpoint.structure.items() if name != "is_encoder_decoder"}
+    about: dict[str, Any] = {"class": type(module).__name__, "config": structure}  # the class says what it encodes
     folder = checkpoint.reference.path
     sentences = folder is not None and (folder / MODULES).is_file()
     if folder is not None and sentences:
@@ -69,7 +70,7 @@ def build(checkpoint: Checkpoint, preprocess: Preprocessing | None) -> TorchBack
         notes=notes,
         samples=SAMPLES,
         prefix_tokens=tokens.prefix_tokens,
-        padding={"input_ids": pad},
+        padding={"input_ids": config.pad_token_id},
         raw=bag_of_words,
     )
     if sentences:
@@ -80,7 +81,7 @@ def build(checkpoint: Checkpoint, preprocess: Preprocessing | None) -> TorchBack
 
 def _class(checkpoint: Checkpoint) -> Any:
     transformers, cls = checkpoint.transformers, checkpoint.cls
-    if cls.__name__.endswith("Classification"):
+    if cls.__name__.endswith(("Classification", "EncoderModel")):
         return cls
     return transformers.AutoModelForTextEncoding if checkpoint.config.is_encoder_decoder else transformers.AutoModel
 

@@ -48,7 +48,7 @@ class SentenceEncoder(nn.Module):
     @property
     def about(self) -> list[dict[str, Any]]:
         """JSON form of the steps."""
-        return [{"type": type(step).__name__, **step.config} for step in self.steps]  # type: ignore[dict-item,misc]
+        return [{"type": type(step).__name__, **step.config} for step in self.steps]  # type: ignore[dict-item]
 
     def forward(self, attention_mask: Tensor, **inputs: Tensor) -> Tensor:
         """Arguments of the transformer -> (n, channels)."""

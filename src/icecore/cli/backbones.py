@@ -16,7 +16,7 @@ def backbones(
     pattern: Annotated[
         str | None, typer.Argument(metavar="PATTERN", help="Part of an id, or a pattern with *.")
     ] = None,
-    modality: Annotated[str | None, typer.Option(help="image")] = None,
+    modality: Annotated[str | None, typer.Option(help="image or text")] = None,
     licence: Annotated[str | None, typer.Option(help="permissive, or the name of a licence.")] = None,
     json: options.Json = False,
 ) -> None:

@@ -12,6 +12,8 @@ from icecore.cli import options
 from icecore.cli.output import aside, bars, print_json, say, set_aside
 from icecore.cli.tables import figures
 
+_LIKE = {"image": "PHOTO.jpg", "text": "'a text like those'"}
+
 
 def fit(
     data: Annotated[str, typer.Argument(metavar="DATA", help="Labelled data: class folders or a table.")],
@@ -81,6 +83,6 @@ def show(model: Any, out: Path | None, beside: Mapping[str, Any] | None = None) 
         figures({"this model": target.metrics, **(beside or {}), **target.baselines})
         say(f"95 % intervals; {target.evaluation}")
     if out is not None:
-        say("", f"Saved {out}. Try: icecore predict {out} PHOTO.jpg")
+        say("", f"Saved {out}. Try: icecore predict {out} {_LIKE.get(model.net.modality, 'FILE')}")
     else:
         say("", "Not saved; name a folder with --out to keep the model.")

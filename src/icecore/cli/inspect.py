@@ -46,7 +46,7 @@ def _backbone(info: Any) -> None:
     rows = [
         (
             layer.name,
-            " x ".join(map(str, layer.shape)),
+            " x ".join("any" if size < 0 else str(size) for size in layer.shape),
             " x ".join(layer.axes),
             "" if layer.block is None else layer.block,
         )

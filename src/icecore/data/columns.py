@@ -80,6 +80,8 @@ def _guess_input(columns: Mapping[str, Values], options: ReadOptions, source: st
     if guess is None and options.modality.strings == "file":
         _require_header(columns, options, source, base)
         guess = next((name for name in open_to_guess if _holds_files(columns[name], base)), None)
+    elif guess is None:
+        guess = _wordiest({name: columns[name] for name in open_to_guess if name.strip().lower() not in TARGETS})
     if guess is not None:
         return guess
     raise DataError(
@@ -87,6 +89,17 @@ def _guess_input(columns: Mapping[str, Values], options: ReadOptions, source: st
         expected=f"Its columns are {_listed(columns)}.",
         do=f"Name one with --input-col (input_col=), or call it {options.modality.columns[0]}.",
     )
+
+
+def _wordiest(columns: Mapping[str, Values]) -> str | None:
+    """The column whose first values have the most words, if it is more than one each."""
+    counts = {name: sum(len(str(v).split()) for v in _first(values)) for name, values in columns.items()}
+    name = max(counts, key=counts.__getitem__, default=None)
+    return name if name is not None and counts[name] > len(_first(columns[name])) else None
+
+
+def _first(values: Values) -> list[object]:
+    return [value for value in (values[row] for row in range(min(len(values), _LOOKED_AT))) if value is not None]
 
 
 def _require_header(columns: Mapping[str, Values], options: ReadOptions, source: str, base: str) -> None:
@@ -100,8 +113,7 @@ def _require_header(columns: Mapping[str, Values], options: ReadOptions, source:
 
 def _holds_files(values: Values, base: str) -> bool:
     """Whether any of the first values there are is a file: the very first may be the missing one."""
-    present = (value for value in (values[row] for row in range(min(len(values), _LOOKED_AT))) if value is not None)
-    return any(_is_file(value, base) for value in present)
+    return any(_is_file(value, base) for value in _first(values))
 
 
 def _is_file(value: object, base: str) -> bool:

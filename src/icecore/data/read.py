@@ -32,9 +32,10 @@ def read(
     Args:
         source: a folder (with class folders or without), a table (.csv .tsv .parquet .jsonl .ndjson), one media file; a
             list of paths, arrays, file contents or PIL images; an array (n, height, width[, channels]); a pandas or
-            polars data frame; or a `Dataset`, which is returned as it is.
+            polars data frame; or a `Dataset`, which is returned as it is. Where the inputs are texts, a list holds
+            texts, and a string of several words that is no path is one.
         target: column, or columns, to predict; guessed where None.
-        input_col: column of paths; guessed where None.
+        input_col: column of inputs; guessed where None.
         y: targets for each row, where the source does not hold them.
         labelled: True when targets must be there, False when they are not wanted, None for "where there are any".
         modality: what the inputs are.
@@ -53,6 +54,8 @@ def read(
         return source
     if isinstance(source, str) and not source:  # to Path it would be the working folder
         raise DataError("Got an empty path.", expected="A folder, a table or a media file.")
+    if isinstance(source, str) and labelled is not True and _is_text(source, modality):
+        source = [source]
     source = Path(source).expanduser() if isinstance(source, str | os.PathLike) else source
     columns = (target,) if isinstance(target, str) else tuple(target or ())
     options = ReadOptions(columns, input_col, y, labelled, modality_named(modality))
@@ -60,6 +63,16 @@ def read(
         if reader.accepts(source):
             return reader.read(source, options)
     raise _unknown(source)
+
+
+def _is_text(source: str, modality: str) -> bool:
+    """Whether a string is the input itself: of several words, and no path."""
+    if modality_named(modality).strings != "text" or len(source.split()) < 2:
+        return False
+    try:
+        return not Path(source).expanduser().exists()
+    except (OSError, RuntimeError, ValueError):  # too long for a name, or with a NUL in it
+        return True
 
 
 def _readers() -> list[Reader]:

@@ -1,0 +1,101 @@
+"""Tiny, seeded text networks of every family as Transformers folders, each with a tokenizer of whole words."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from icecore.backbones import extras
+
+WORDS = (
+    *("my", "card", "is", "lost", "the", "rate", "of", "exchange", "today", "where", "refund", "a", "late", "i"),
+    *("please", "help", "transfer", "money", "abroad", "when", "will", "it", "come", "back", "again", "one", "two"),
+    *("three", "four", "five", "six", "seven", "eight", "nine", "ten"),
+)
+SPECIAL = ("[PAD]", "[CLS]", "[SEP]", "[UNK]")
+LONGEST = 24
+FRAMES = {"both": ("[CLS]", "[SEP]"), "start": ("[CLS]", None), "end": (None, "[SEP]"), "none": (None, None)}
+_SMALL = {"vocab_size": len(WORDS) + len(SPECIAL), "pad_token_id": 0}
+_BERT = _SMALL | {
+    "hidden_size": 32,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+    "max_position_embeddings": 40,
+}
+_DISTIL = _SMALL | {"dim": 32, "n_layers": 3, "n_heads": 2, "hidden_dim": 64, "max_position_embeddings": 40}
+_T5 = _SMALL | {"d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 3, "num_heads": 2}
+_GPT = {"vocab_size": _SMALL["vocab_size"], "n_embd": 32, "n_layer": 3, "n_head": 2, "n_positions": 40}
+_LLAMA = _BERT | {"num_key_value_heads": 1, "pad_token_id": None}
+FAMILIES: dict[str, tuple[str, str, str, Mapping[str, Any]]] = {
+    "bert": ("Bert", "Model", "both", _BERT),
+    "bert-words": ("Bert", "ForMaskedLM", "both", _BERT),
+    "bert-classes": ("Bert", "ForSequenceClassification", "both", _BERT | {"num_labels": 3}),
+    "roberta": ("Roberta", "Model", "both", _BERT | {"max_position_embeddings": 41}),
+    "distilbert": ("DistilBert", "Model", "both", _DISTIL),
+    "distilbert-classes": ("DistilBert", "ForSequenceClassification", "both", _DISTIL | {"num_labels": 3}),
+    "t5": ("T5", "ForConditionalGeneration", "end", _T5),
+    "gpt2": ("GPT2", "LMHeadModel", "none", _GPT),
+    "gpt2-classes": ("GPT2", "ForSequenceClassification", "none", _GPT | {"num_labels": 3}),
+    "llama": ("Llama", "ForCausalLM", "start", _LLAMA),
+}
+
+
+def write_network(name: str, folder: Path) -> Path:
+    """A network of a family; `sentence` is a BERT as a folder of sentence-transformers."""
+    transformers = extras.require("transformers", "hf")
+    transformers.utils.logging.disable_progress_bar()
+    family, kind, frame, config = FAMILIES["bert-words" if name == "sentence" else name]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(7)
+        module = getattr(transformers, f"{family}{kind}")(getattr(transformers, f"{family}Config")(**config))
+        for value in module.parameters():  # as they begin, networks are too near to a constant
+            value.data.normal_(0, 0.3)
+    module.save_pretrained(folder)
+    _write_tokenizer(folder, *FRAMES[frame])
+    if name == "sentence":
+        write_steps(folder, [("Pooling", {"pooling_mode_mean_tokens": True}), ("Normalize", {})])
+    return folder
+
+
+def write_steps(folder: Path, steps: list[tuple[str, dict[str, Any]]]) -> None:
+    """`modules.json` and the configurations of the steps, as sentence-transformers writes them."""
+    kinds = ["Transformer", *(kind for kind, _ in steps)]
+    paths = ["", *(f"{number}_{kind}" for number, (kind, _) in enumerate(steps, 1))]
+    listed = [
+        {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for i, (kind, path) in enumerate(zip(kinds, paths, strict=True))
+    ]
+    (folder / "modules.json").write_text(json.dumps(listed), "utf-8")
+    for path, (_, config) in zip(paths[1:], steps, strict=True):
+        (folder / path).mkdir(exist_ok=True)
+        (folder / path / "config.json").write_text(json.dumps(config), "utf-8")
+
+
+def _write_tokenizer(folder: Path, start: str | None, end: str | None) -> None:
+    vocabulary = {word: number for number, word in enumerate((*SPECIAL, *WORDS))}
+    around = [{"SpecialToken": {"id": token, "type_id": 0}} if token else None for token in (start, end)]
+    text = {"Sequence": {"id": "A", "type_id": 0}}
+    template = [piece for piece in (around[0], text, around[1]) if piece]
+    tokenizer = {
+        "version": "1.0", "truncation": None, "padding": None,
+        "added_tokens": [
+            {"id": i, "content": token, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False,
+             "special": True}
+            for i, token in enumerate(SPECIAL)
+        ],
+        "normalizer": {"type": "Lowercase"}, "pre_tokenizer": {"type": "Whitespace"},
+        "post_processor": {
+            "type": "TemplateProcessing", "single": template, "pair": template,
+            "special_tokens": {t: {"id": t, "ids": [vocabulary[t]], "tokens": [t]} for t in (start, end) if t},
+        },
+        "decoder": None,
+        "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "[UNK]"},
+    }  # fmt: skip
+    names = {"cls_token": start, "sep_token": end, "unk_token": "[UNK]", "pad_token": "[PAD]" if end else None}
+    told = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": LONGEST}
+    told |= {name: token for name, token in names.items() if token}
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer), "utf-8")
+    (folder / "tokenizer_config.json").write_text(json.dumps(told), "utf-8")
