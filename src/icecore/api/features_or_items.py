@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+from icecore.data import Sound
 
 
 def holds_items(X: Any) -> bool:
@@ -32,9 +34,15 @@ def _one_column(X: np.ndarray) -> bool:
 
 def _is_item(first: Sequence[Any] | np.ndarray) -> bool:
     return len(first) > 0 and (
-        isinstance(first[0], str | bytes) or hasattr(first[0], "__fspath__") or _is_image(first[0])
+        isinstance(first[0], str | bytes) or hasattr(first[0], "__fspath__") or _is_image(first[0]) or _is_sound(first[0])
     )
 
 
 def _is_image(value: Any) -> bool:
     return hasattr(value, "convert") or (hasattr(value, "__array__") and np.ndim(value) >= 2)
+
+
+def _is_sound(value: Any) -> bool:
+    """A decoded one, a record of a data set, or samples with their rate."""
+    pair = isinstance(value, tuple) and len(value) == 2 and np.ndim(value[0]) >= 1
+    return pair or isinstance(value, Sound | Mapping)

@@ -12,7 +12,7 @@ from icecore.cli import options
 from icecore.cli.output import aside, bars, print_json, say, set_aside
 from icecore.cli.tables import figures
 
-_LIKE = {"image": "PHOTO.jpg", "text": "'a text like those'"}
+_LIKE = {"image": "PHOTO.jpg", "sound": "SOUND.wav", "text": "'a text like those'"}
 
 
 def fit(
