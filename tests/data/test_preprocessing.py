@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from pydantic import ValidationError
 
-from icecore.data import ImagePreprocessing
+from icecore.data import ImagePreprocessing, preprocessing_from_file
 from icecore.errors import PreprocessingError
 from tests.data.files import picture
 

@@ -17,8 +17,8 @@ class Node:
         inputs: names of the tensors that it reads, weights left out.
         outputs: names of the tensors that it gives.
         kind: `dense` (every output number is a weighted sum of a whole vector), `convolution`, `plain` for one that
-            changes form, place or scale and nothing else (reshape, softmax, quantise), `addition`, which is plain where one
-            side is a weight, or `other`.
+            changes form, place or scale and nothing else (reshape, softmax, quantise), `addition`, which is plain
+            where one side is a weight, or `other`.
     """
 
     inputs: tuple[str, ...]
@@ -91,7 +91,7 @@ def _bottlenecks(nodes: Sequence[Node]) -> list[str]:
     """Tensors that are, when they are there, all that the rest will read; those of plain operators left out."""
     last_read = {name: i for i, node in enumerate(nodes) for name in node.inputs}
     live: set[str] = set()
-    found = []
+    found: list[str] = []
     for i, node in enumerate(nodes):
         live = {name for name in (*live, *node.outputs) if last_read.get(name, -1) > i}
         if len(live) == 1 and live == set(node.outputs) & live and node.kind != "plain":

@@ -1,12 +1,11 @@
 """`keras:` networks of Keras 3 on its torch backend.
 
-`keras:VGG16` by the names of `keras.applications`, with their own `preprocess_input`; `keras:FILE.keras` and `keras:FILE.h5`,
-those of Keras 2 included. Also `wrapped`, for a Keras model that is already in memory.
+`keras:VGG16` by the names of `keras.applications`, with their own `preprocess_input`; `keras:FILE.keras` and
+`keras:FILE.h5`, those of Keras 2 included. Also `wrapped`, for a Keras model that is already in memory.
 """
 
 from __future__ import annotations
 
-import inspect
 import json
 import shutil
 import sys
@@ -197,7 +196,7 @@ def _unbuilt(reference: Reference, file: str | None, weights: str | None, error:
 def _own_preprocessing(keras: Any, name: str, model: Any) -> ImagePreprocessing:
     """The application's `preprocess_input` as a value: which of Keras's modes it is shows on a few pixels."""
     pixels = np.random.default_rng(0).integers(0, 256, (1, 4, 4, 3)).astype(np.float32)
-    module = _module_of(keras, name)
+    module = sys.modules[getattr(keras.applications, name).__module__]  # where its preprocess_input is too
     wanted = np.asarray(module.preprocess_input(pixels.copy(), data_format="channels_last"))
     height, width = model.input_shape[1] or 224, model.input_shape[2] or 224
     geometry = {"resize": "exact", "resize_size": (height, width), "channels_last": True}
@@ -212,13 +211,8 @@ def _own_preprocessing(keras: Any, name: str, model: Any) -> ImagePreprocessing:
 
 def _applied(own: ImagePreprocessing, pixels: np.ndarray) -> np.ndarray:
     ordered = pixels[..., ::-1] if own.mode == "BGR" else pixels
-    return (ordered * own.scale - np.array(own.mean)) / np.array(own.std)
-
-
-def _module_of(keras: Any, name: str) -> Any:
-    """The module of keras.applications that has both the network and its `preprocess_input`."""
-    modules = [part for _, part in inspect.getmembers(keras.applications, inspect.ismodule)]
-    return next(part for part in modules if hasattr(part, name) and hasattr(part, "preprocess_input"))
+    applied: np.ndarray = (ordered * own.scale - np.array(own.mean)) / np.array(own.std)
+    return applied
 
 
 def _read(keras: Any, path: Path) -> Any:
@@ -239,7 +233,7 @@ def _read(keras: Any, path: Path) -> Any:
 def _of_keras_2(keras: Any) -> dict[str, Any]:
     """What Keras 3 does not read of Keras 2's own files: depthwise convolutions that say `groups: 1`."""
 
-    class DepthwiseConv2D(keras.layers.DepthwiseConv2D):  # type: ignore[misc,name-defined]  # Keras is untyped
+    class DepthwiseConv2D(keras.layers.DepthwiseConv2D):  # type: ignore[misc]  # Keras is untyped
         @classmethod
         def from_config(cls, config: dict[str, Any]) -> Any:
             return keras.layers.DepthwiseConv2D(**{k: v for k, v in config.items() if (k, v) != ("groups", 1)})

@@ -36,7 +36,7 @@ def keras_on_torch() -> Any:
         raise BackboneError(
             f"Keras was imported on its {keras.backend.backend()} backend, and icecore runs it on torch.",
             expected="One backend in a process, chosen before the first `import keras`.",
-            do="Set the environment variable KERAS_BACKEND=torch, or load the network with icecore before importing keras.",
+            do="Set the environment variable KERAS_BACKEND=torch, or let icecore load the network first.",
         )
     return keras
 
@@ -50,20 +50,20 @@ def application_names() -> list[str]:
             "This needs keras, which is not installed.", do="Install it with: pip install 'icecore[keras]'"
         )
     exports = Path(next(iter(spec.submodule_search_locations))) / "applications" / "__init__.py"
-    return sorted(set(re.findall(r"import ([A-Z]\w+) as", exports.read_text("utf-8"))))
+    return sorted(set(re.findall(r"\b([A-Z]\w+) as \1\b", exports.read_text("utf-8"))))
 
 
 @contextmanager
 def seeded_keras(keras: Any, seed: int | None) -> Iterator[None]:
     """Keras, torch, NumPy and Python seeded (0 where none is given), and left afterwards as they were."""
-    python, numbers = random.getstate(), np.random.get_state()  # noqa: NPY002 - the state that Keras draws from
+    python, numbers = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=[]):
         keras.utils.set_random_seed(seed or 0)
         try:
             yield
         finally:
             random.setstate(python)
-            np.random.set_state(numbers)  # noqa: NPY002 - likewise
+            np.random.set_state(numbers)
 
 
 def _restore(before: str | None) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from icecore import keys
-from icecore.backbones import extras
 from icecore.backbones.fingerprint import Digests, tensor_chunks
 from icecore.backbones.graph_layers import Node, block_ends, classifier
+from icecore.backbones.keras_backend import keras_on_torch
 from icecore.backbones.network import TorchBackbone
 
 _DENSE = ("Dense", "EinsumDense")
@@ -34,16 +34,21 @@ class KerasNetwork(nn.Module):
 
     def __init__(self, model: Any) -> None:
         super().__init__()
-        keras = extras.require("keras", "keras")
+        keras = keras_on_torch()
+        self.keras_model: Any
         self.__dict__["keras_model"] = model  # no child: its layers are
-        self.channels_last = keras.config.image_data_format() == "channels_last"
+        self.channels_last: bool = keras.config.image_data_format() == "channels_last"
         self.block_paths = _blocks(keras, model)
         self.classifier_path = _classifier(keras, model)
         _list_layers(keras, self, model)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For other processes: Keras is put on torch there before the model comes."""
+        return _frozen, (_OnTorch(), self.keras_model)
+
     def forward(self, x: Tensor) -> Any:
         """The model's own call; dropout and batch statistics follow the module's mode."""
-        keras = extras.require("keras", "keras")
+        keras = keras_on_torch()
         with keras.device(str(x.device).replace("cuda", "gpu")):
             return self.keras_model(x, training=self.training)
 
@@ -54,6 +59,17 @@ class KerasBackbone(TorchBackbone):
     def __init__(self, network: KerasNetwork, **about: Any) -> None:
         super().__init__(network, classifier=network.classifier_path, **about)
         self._digests = Digests(network, _digests)
+
+
+class _OnTorch:
+    """Where this is unpickled, Keras runs on torch."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return keras_on_torch, ()
+
+
+def _frozen(_keras: Any, model: Any) -> KerasNetwork:
+    return KerasNetwork(model).eval().requires_grad_(requires_grad=False)
 
 
 def path_of(name: str) -> str:
@@ -80,7 +96,7 @@ def _digests(network: nn.Module) -> dict[str, bytes]:
     return found
 
 
-def _nodes(keras: Any, model: Any) -> list[Node] | None:
+def _nodes(model: Any) -> list[Node] | None:
     """The operations of a model and what they read; None where it is no graph, or a layer is used several times."""
     graph = getattr(model, "_functional", None) or model  # a Sequential holds its graph
     operations = getattr(graph, "operations", None)
@@ -109,7 +125,7 @@ def _kind(operation: Any) -> str:
 
 def _blocks(keras: Any, model: Any) -> list[str] | None:
     """Paths of the blocks: the model's own, or where it has none those of the nested model that has most."""
-    nodes = _nodes(keras, model)
+    nodes = _nodes(model)
     if nodes is None:
         return None
     head = _head(model, nodes)
@@ -126,7 +142,7 @@ def _nested(keras: Any, model: Any) -> Iterator[Any]:
 
 
 def _classifier(keras: Any, model: Any) -> str | None:
-    nodes = _nodes(keras, model)
+    nodes = _nodes(model)
     if not nodes or len(getattr(model, "outputs", ())) != 1:
         return None
     last = model.layers[-1]

@@ -1,7 +1,7 @@
 """`onnx:` graphs in ONNX files, run by ONNX Runtime: the door for TensorFlow and any other framework that exports it.
 
-`onnx:FILE`; a graph with several inputs takes `onnx:FILE?input=NAME` for the one that items go into, and a number for each
-other that needs one: `onnx:silero_vad.onnx?sr=16000`.
+`onnx:FILE`; a graph with several inputs takes `onnx:FILE?input=NAME` for the one that items go into, and a number
+for each other that needs one: `onnx:silero_vad.onnx?sr=16000`.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ class OnnxEngine:
         BackboneError: an input gets nothing, or none takes measured numbers.
     """
 
-    channels_last = None
+    channels_last: bool | None = None
 
     def __init__(self, path: Path, input: str | None = None, constants: Mapping[str, Any] | None = None) -> None:  # noqa: A002 - ONNX's own word
         self._model = _read(path)
@@ -67,8 +67,7 @@ class OnnxEngine:
         self.input, self.item_shape = self._main.name, self._main.shape[1:]
         self.assumed = sorted(set(self._constants) - set(constants or {}))
         self.result = graph.output[0].name
-        self.nodes = [Node(_read_by(node, weights), tuple(filter(None, node.output)), _KINDS.get(node.op_type, "other"))
-                      for node in graph.node]  # fmt: skip
+        self.nodes: Sequence[Node] = [_node(node, weights) for node in graph.node]
         self.device = torch.device("cpu")
         self._sessions: OrderedDict[tuple[str, ...], Any] = OrderedDict()
 
@@ -181,9 +180,7 @@ def _main(inputs: Sequence[GraphInput], name: str | None, constants: Mapping[str
     every = ", ".join(map(str, inputs))
     unknown = {name, *constants} - {one.name for one in inputs} - {None}
     if unknown:
-        raise BackboneError(
-            f"{path} has no input {sorted(map(str, unknown))[0]!r}.", expected=f"Its inputs are {every}."
-        )
+        raise BackboneError(f"{path} has no input {min(map(str, unknown))!r}.", expected=f"Its inputs are {every}.")
     measured = [one for one in inputs if one.dtype.kind == "f" or one.dtype.itemsize == 1]
     fits = [one for one in measured if one.name == (name or one.name) and one.name not in constants and one.shape]
     if not fits:
@@ -218,7 +215,12 @@ def _cast(batch: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
     if dtype.kind == "f":
         return batch.astype(dtype, copy=False)
     limits = np.iinfo(dtype)
-    return np.clip(np.rint(batch), limits.min, limits.max).astype(dtype)
+    cast: np.ndarray = np.clip(np.rint(batch), limits.min, limits.max).astype(dtype)
+    return cast
+
+
+def _node(node: Any, weights: set[str]) -> Node:
+    return Node(_read_by(node, weights), tuple(filter(None, node.output)), _KINDS.get(node.op_type, "other"))
 
 
 def _read_by(node: Any, weights: set[str]) -> tuple[str, ...]:

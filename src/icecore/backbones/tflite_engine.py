@@ -37,7 +37,7 @@ class TfliteEngine:
         BackboneError: the graph has several inputs.
     """
 
-    channels_last = True
+    channels_last: bool | None = True
 
     def __init__(self, path: Path) -> None:
         self.path, self.digest = path, digest_of([path])
@@ -58,7 +58,7 @@ class TfliteEngine:
         signature = self.detail["shape_signature"] if len(self.detail["shape_signature"]) else self.detail["shape"]
         self.item_shape = tuple(None if size < 0 else int(size) for size in signature[1:])
         self.result = self._names[self._interpreter.get_output_details()[0]["index"]]
-        self.nodes = [self._node(operator) for operator in self._interpreter._get_ops_details()]  # noqa: SLF001 - the only list of operators
+        self.nodes: Sequence[Node] = [self._node(operator) for operator in self._interpreter._get_ops_details()]  # noqa: SLF001 - the only list of operators
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the interpreter, which belongs to this process."""
@@ -134,7 +134,8 @@ def _quantised(batch: np.ndarray, detail: Mapping[str, Any]) -> np.ndarray:
         return batch.astype(dtype, copy=False)
     limits = np.iinfo(dtype)
     values = np.rint(batch / scale) + zero if scale else np.rint(batch)
-    return np.clip(values, limits.min, limits.max).astype(dtype)
+    quantised: np.ndarray = np.clip(values, limits.min, limits.max).astype(dtype)
+    return quantised
 
 
 def _real(value: np.ndarray, detail: Mapping[str, Any]) -> np.ndarray | None:

@@ -1,7 +1,7 @@
 """Preprocessing from its JSON form: a `preprocess.json`, or the value in an artifact. One door for every modality.
 
-The field `type` says which computation it is: `image.v1`, `tensor.v1`, ... Its part before the dot names the family, and
-with it the modality of a network that takes what the preprocessing makes.
+The field `type` says which computation it is: `image.v1`, `tensor.v1`, ... Its part before the dot names the family,
+and with it the modality of a network that takes what the preprocessing makes.
 """
 
 from __future__ import annotations
