@@ -1,6 +1,5 @@
 """Every verb serves sounds as it serves images; YAMNet tells the sounds of ESC-10 apart."""
 
-import json
 import shutil
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import icecore
 from icecore.data import Sound
 from icecore.errors import BadItemsError
 from tests.backbones.test_hf_sound import written
+from tests.cli.shell import Shell
 from tests.imports import ROOT
 from tests.sounds import RATE, encoded, tone, write_tones
 
@@ -35,7 +35,15 @@ def tones(tmp_path_factory):
 
 def test_the_whole_job(network, tones, tmp_path):
     """Fit, save, load, predict, evaluate and extract from a folder; bad items are set aside with their reasons."""
-    model = icecore.fit(tones, backbone=network, out=tmp_path / "m.icecore", include_backbone=True, progress=False)
+    model = icecore.fit(
+        tones,
+        backbone=network,
+        out=tmp_path / "m.icecore",
+        include_backbone=True,
+        head="ridge",
+        repeats=1,
+        progress=False,
+    )
     assert sorted(bad.reason.split(":")[0] for bad in model.report.bad) == ["not a sound", "the sound is silent"]
     assert model.report.targets[0].metrics["accuracy"].value > 0.8
     assert set(model.report.targets[0].baselines) == {"raw_input", "majority_class"}
@@ -73,10 +81,9 @@ def test_looking_at_sounds(network, tones):
 
 def esc10_table(assets, folder, fold):
     """The data set as a table whose test split is one fold; file names start with the fold."""
-    lines = ["path,label,split"]
-    for file in sorted((assets / "data" / "esc10").glob("*/*.ogg")):
-        lines.append(f"{file},{file.parent.name},{'test' if file.name.startswith(fold) else 'train'}")
-    (folder / f"{fold}.csv").write_text("\n".join(lines), "utf-8")
+    files = sorted((assets / "data" / "esc10").glob("*/*.ogg"))
+    rows = [f"{file},{file.parent.name},{'test' if file.name.startswith(fold) else 'train'}" for file in files]
+    (folder / f"{fold}.csv").write_text("\n".join(["path,label,split", *rows]), "utf-8")
     return folder / f"{fold}.csv"
 
 
@@ -111,7 +118,6 @@ def test_the_example_runs(assets, tmp_path):
 
 def test_the_command_line(network, tones, tmp_path):
     """No flag is needed that only sounds understand."""
-    command = [sys.executable, "-m", "icecore", "fit", str(tones), "--backbone", network, "--json", "--head", "logistic"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["bad_items"] == 2
+    done = Shell(tmp_path)("fit", tones, "-b", network, "--head", "ridge", "--repeats", "1", "--json")
+    assert done.status == 0, done.err
+    assert done.json["bad_items"] == 2

@@ -34,7 +34,10 @@ def _one_column(X: np.ndarray) -> bool:
 
 def _is_item(first: Sequence[Any] | np.ndarray) -> bool:
     return len(first) > 0 and (
-        isinstance(first[0], str | bytes) or hasattr(first[0], "__fspath__") or _is_image(first[0]) or _is_sound(first[0])
+        isinstance(first[0], str | bytes)
+        or hasattr(first[0], "__fspath__")
+        or _is_image(first[0])
+        or _is_sound(first[0])
     )
 
 

@@ -177,9 +177,9 @@ def _wav2vec2(told: dict[str, Any]) -> WaveformPreprocessing:
 def _whisper(told: dict[str, Any]) -> LogMelPreprocessing:
     rate, hop, n_fft = told.get("sampling_rate", 16000), told.get("hop_length", 160), told.get("n_fft", 400)
     return LogMelPreprocessing(
-        rate=rate, n_fft=n_fft, window_length=n_fft, hop_length=hop, centre="reflect",
-        mels=told.get("feature_size", 80), fmax=8000, mel_scale="slaney", norm="slaney", log="log10",
-        dynamic_range=8, mean=-4, std=4, remainder="shift", patch=told.get("chunk_length", 30) * rate // hop, axes=("mels", "frames"),
+        rate=rate, n_fft=n_fft, window_length=n_fft, hop_length=hop, centre="reflect", fmax=8000,
+        mels=told.get("feature_size", 80), mel_scale="slaney", norm="slaney", log="log10", dynamic_range=8, mean=-4,
+        std=4, remainder="shift", patch=told.get("chunk_length", 30) * rate // hop, axes=("mels", "frames"),
     )  # fmt: skip
 
 
