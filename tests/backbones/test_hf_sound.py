@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from icecore.backbones import FREE, extras, load, load_saved, save
-from icecore.data import Sound
+from icecore.data import ImagePreprocessing, Sound
 from icecore.errors import BackboneError, PreprocessingError
 from icecore.prefix import Column, blocks, column_key, pool
 from icecore.testing import check_backbone
@@ -220,6 +220,12 @@ def test_a_saved_backbone_is_whole(name, network, clips, tmp_path):
     again = load_saved(net.id, tmp_path / "backbone", net.preprocessing.value, "cpu")
     assert column_key(again, Column("last", "mean")) == column_key(net, Column("last", "mean"))
     assert torch.equal(features(again, clips[:1], ["last"])["last"], features(net, clips[:1], ["last"])["last"])
+
+
+def test_a_preprocessing_for_images_is_refused(folder):
+    """A network of sounds cannot take pictures."""
+    with pytest.raises(PreprocessingError, match=r"takes sounds, and the preprocessing is of type 'image\.v1'"):
+        load(f"hf:{folder('wav2vec2')}", preprocess=ImagePreprocessing(), device="cpu")
 
 
 def test_random_weights_need_no_extractor(folder, tmp_path):

@@ -13,7 +13,7 @@ from torch import Tensor
 from icecore.backbones.base import INPUT, Extractor, Layer, Reduce
 from icecore.backbones.layers import describe
 from icecore.backbones.sequences import SequenceBackbone, Windows
-from icecore.data import Windowed, sound_summary
+from icecore.data import Windowed, sound_summary, summary_size
 
 _ACTIVATION_BYTES = 24 << 20  # as in icecore.features.forward, which counts items and not their windows
 _AT_ONCE = 32
@@ -94,7 +94,7 @@ class WindowedGraph:
 
     @cached_property
     def _layers(self) -> dict[str, Layer]:
-        raw = Layer(INPUT, (2 * self.inner.preprocessing.mels,), ("channels",))
+        raw = Layer(INPUT, (summary_size(self.inner.preprocessing),), ("channels",))
         return {INPUT: raw, **{name: layer for name, layer in self.inner.layers().items() if name != INPUT}}
 
     def prepare(self, decoded: Any) -> Windowed:

@@ -34,6 +34,11 @@ _HEADS = ("Classification", "ForCTC")
 def build(checkpoint: Checkpoint, preprocess: Preprocessing | None) -> TorchBackbone:
     """The backbone of a sound checkpoint; `preprocess` overrides what its feature extractor says."""
     front: Any = preprocess or _front(checkpoint)
+    if not isinstance(front, LogMelPreprocessing | WaveformPreprocessing):
+        raise PreprocessingError(
+            f"{checkpoint.reference} takes sounds, and the preprocessing is of type {front.value.get('type')!r}.",
+            expected="One of type waveform.v1 or logmel.v1.",
+        )
     cls = _class(checkpoint)
     module, notes = checkpoint.network(cls)
     options: dict[str, Any] = {

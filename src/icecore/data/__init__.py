@@ -18,7 +18,7 @@ from icecore.data.preprocessing import ImagePreprocessing
 from icecore.data.read import read
 from icecore.data.readers import Reader, ReadOptions
 from icecore.data.sound_preprocessing import LogMelPreprocessing, WaveformPreprocessing
-from icecore.data.sound_summary import sound_summary
+from icecore.data.sound_summary import sound_summary, summary_size
 from icecore.data.sounds import Sound, decode_sound
 from icecore.data.texts import bag_of_words, decode_text
 from icecore.data.values import ArrowValues, ListValues, Values
@@ -60,4 +60,5 @@ __all__ = [
     "register_modality",
     "row_key",
     "sound_summary",
+    "summary_size",
 ]

@@ -66,6 +66,11 @@ class WaveformPreprocessing(BaseModel):
         """JSON form: part of keys and artifacts; `model_validate` reads it back."""
         return self.model_dump(mode="json")
 
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """Of one window; None where it follows the clip's length."""
+        return (self.window,) if self.window is not None and self.short == "pad" else None
+
     def __call__(self, decoded: Sound) -> Windowed:
         """One sound -> windows of samples, float32 (samples,) each."""
         samples = resampled(decoded, self.rate, self.quality)

@@ -33,6 +33,11 @@ def sound_summary(front: LogMelPreprocessing | WaveformPreprocessing, windowed: 
     return np.concatenate([every.mean(0), every.std(0)]).astype(np.float32)
 
 
+def summary_size(front: LogMelPreprocessing | WaveformPreprocessing) -> int:
+    """How many numbers a summary has."""
+    return 2 * (front.mels if isinstance(front, LogMelPreprocessing) else _MELS)
+
+
 def _both(windowed: Windowed) -> tuple[tuple[NDArray[np.float32], ...], tuple[int, ...]]:
     return windowed.windows, windowed.lengths
 
