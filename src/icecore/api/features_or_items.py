@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+from icecore.data import Sound
 
 
 def holds_items(X: Any) -> bool:
@@ -34,8 +36,14 @@ def _is_item(first: Sequence[Any] | np.ndarray) -> bool:
     if len(first) == 0:
         return False
     one = first[0][0] if isinstance(first[0], tuple) and first[0] else first[0]  # of a pair the image
-    return isinstance(one, str | bytes) or hasattr(one, "__fspath__") or _is_image(one)
+    return isinstance(one, str | bytes) or hasattr(one, "__fspath__") or _is_image(one) or _is_sound(first[0])
 
 
 def _is_image(value: Any) -> bool:
     return hasattr(value, "convert") or (hasattr(value, "__array__") and np.ndim(value) >= 2)
+
+
+def _is_sound(value: Any) -> bool:
+    """A decoded one, a record of a data set, or samples with their rate."""
+    pair = isinstance(value, tuple) and len(value) == 2 and np.ndim(value[0]) >= 1
+    return pair or isinstance(value, Sound | Mapping)

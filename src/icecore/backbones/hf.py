@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from icecore.backbones import hf_text, hf_towers, hf_vision, saved
+from icecore.backbones import hf_sound, hf_text, hf_towers, hf_vision, saved
 from icecore.backbones.base import Entry, Preprocessing
 from icecore.backbones.hf_checkpoint import Checkpoint
 from icecore.backbones.joined import JoinedBackbone
@@ -20,15 +20,19 @@ from icecore.backbones.reference import Reference
 from icecore.errors import BackboneError
 
 _BUILD: dict[str, Callable[[Checkpoint, Preprocessing | None], TorchBackbone]] = {
+    "input_features": hf_sound.build,
     "input_ids": hf_text.build,
+    "input_values": hf_sound.build,
     "pixel_values": hf_vision.build,
 }
 
 
 class TransformersProvider:
-    """Transformers: networks for images, for texts, and for both."""
+    """Transformers: networks for images, texts, sounds, and for images and texts together."""
 
-    summary = "any image or text network of Transformers, by hub id or local folder; of CLIP and the like also both"
+    summary = (
+        "any image, text or sound network of Transformers, by hub id or local folder; of CLIP and the like also both"
+    )
     extra = "hf"
     requires: tuple[str, ...] = ("transformers", "torchvision")
     example = "hf:google/vit-base-patch16-224"

@@ -12,6 +12,7 @@ from icecore import plugins
 from icecore.backbones import keras, licence
 from icecore.backbones.base import Extractor, Preprocessing
 from icecore.backbones.device import resolve
+from icecore.backbones.fixed_windows import over_windows
 from icecore.backbones.reference import parse
 from icecore.backbones.torch import unknown_preprocessing, wrapped
 from icecore.errors import BackboneError
@@ -48,7 +49,7 @@ def load(
     provider = plugins.get("backbones", reference.provider)
     backbone = provider.load(reference, preprocess=preprocess, trust_remote_code=trust_remote_code)
     licence.require(backbone.licence, require_licence, id)
-    return _placed(backbone, target)
+    return _placed(over_windows(backbone), target)
 
 
 def wrap(

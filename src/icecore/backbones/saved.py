@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from icecore import plugins
 from icecore.backbones.base import Extractor, Preprocessing
 from icecore.backbones.device import resolve
+from icecore.backbones.fixed_windows import over_windows
 from icecore.backbones.network import TorchBackbone
 from icecore.backbones.reference import Reference, parse
 from icecore.data import is_own, preprocessing_from
@@ -29,7 +30,7 @@ def save(backbone: Extractor, folder: Path) -> None:
 def load_saved(id: str, folder: Path, preprocessing: Mapping[str, Any], device: str | None) -> Extractor:  # noqa: A002
     """Build again what `save` wrote. `preprocessing` is the value it had."""
     reference = _reference(id)
-    backbone: Any = _provider(reference).load_saved(reference, folder, preprocessing)
+    backbone: Any = over_windows(_provider(reference).load_saved(reference, folder, preprocessing))
     return backbone.to(resolve(device)) if hasattr(backbone, "to") else backbone  # type: ignore[no-any-return]
 
 

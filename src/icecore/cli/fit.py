@@ -12,7 +12,7 @@ from icecore.cli import options
 from icecore.cli.output import aside, bars, print_json, say, set_aside
 from icecore.cli.tables import figures
 
-_LIKE = {"image": "PHOTO.jpg", "text": "'a text like those'", "image+text": "PAIRS.csv"}
+_LIKE = {"image": "PHOTO.jpg", "sound": "SOUND.wav", "text": "'a text like those'", "image+text": "PAIRS.csv"}
 
 
 def fit(

@@ -8,14 +8,27 @@ A bad item never shifts the others: every item carries the row that it has in th
 """
 
 from icecore.data.array_preprocessing import ArrayPreprocessing
+from icecore.data.clips import Windowed
 from icecore.data.images import MAX_PIXELS, decode_image
 from icecore.data.items import BadItem, Dataset, Item, Items, printable
 from icecore.data.load import load, row_key
-from icecore.data.modalities import IMAGE, IMAGE_TEXT, TEXT, Modality, modalities, modality_named, register_modality
+from icecore.data.modalities import (
+    IMAGE,
+    IMAGE_TEXT,
+    SOUND,
+    TEXT,
+    Modality,
+    modalities,
+    modality_named,
+    register_modality,
+)
 from icecore.data.preprocess_files import is_own, modality_of, preprocessing_from, preprocessing_from_file
 from icecore.data.preprocessing import ImagePreprocessing
 from icecore.data.read import read
 from icecore.data.readers import Reader, ReadOptions
+from icecore.data.sound_preprocessing import LogMelPreprocessing, WaveformPreprocessing
+from icecore.data.sound_summary import sound_summary, summary_size
+from icecore.data.sounds import Sound, decode_sound
 from icecore.data.texts import bag_of_words, decode_text
 from icecore.data.values import ArrowValues, ListValues, Values
 
@@ -23,6 +36,7 @@ __all__ = [
     "IMAGE",
     "IMAGE_TEXT",
     "MAX_PIXELS",
+    "SOUND",
     "TEXT",
     "ArrayPreprocessing",
     "ArrowValues",
@@ -32,12 +46,17 @@ __all__ = [
     "Item",
     "Items",
     "ListValues",
+    "LogMelPreprocessing",
     "Modality",
     "ReadOptions",
     "Reader",
+    "Sound",
     "Values",
+    "WaveformPreprocessing",
+    "Windowed",
     "bag_of_words",
     "decode_image",
+    "decode_sound",
     "decode_text",
     "is_own",
     "load",
@@ -50,4 +69,6 @@ __all__ = [
     "read",
     "register_modality",
     "row_key",
+    "sound_summary",
+    "summary_size",
 ]

@@ -10,6 +10,7 @@ import numpy as np
 from icecore import keys
 from icecore.data.modalities import modality_named
 from icecore.data.parts import FilePart
+from icecore.data.sounds import Sound
 from icecore.errors import BadItemError
 
 _T = TypeVar("_T")
@@ -28,7 +29,8 @@ def load(item: Item, modality: str = "image") -> tuple[bytes, Any]:
         modality: the data set's.
 
     Returns:
-        The row key (32 bytes) and the decoded input; for an image a PIL image in mode RGB, for a tuple a tuple.
+        The row key (32 bytes) and the decoded input; for an image a PIL image in mode RGB, for a sound a `Sound`, for a
+        tuple a tuple.
 
     Raises:
         BadItemError: it, or a part of it, cannot be read or decoded; the text is the reason, for people.
@@ -68,6 +70,8 @@ def _key_in_memory(item: Item, decoded: Any) -> bytes:
         return keys.row_of_bytes(item.value)
     if item.kind == "text":
         return keys.row_of_text(item.value)
+    if isinstance(decoded, Sound):
+        return decoded.row
     array = item.value if isinstance(item.value, np.ndarray) else np.asarray(decoded)
     try:
         return keys.row_of_array(array)

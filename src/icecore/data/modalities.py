@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from icecore.data.array_preprocessing import decode_array
 from icecore.data.image_formats import EXTENSIONS
 from icecore.data.images import decode_image
+from icecore.data.sound_files import EXTENSIONS as SOUND_EXTENSIONS
+from icecore.data.sounds import decode_sound
 from icecore.data.texts import EXTENSIONS as TEXT_EXTENSIONS
 from icecore.data.texts import decode_text
 from icecore.data.tuples import decode_tuple
@@ -48,6 +50,13 @@ IMAGE = Modality(
     decode=decode_image,
     columns=("path", "file", "filename", "file_name", "filepath", "image", "image_path", "img"),
 )
+SOUND = Modality(
+    name="sound",
+    noun="sounds",
+    extensions=SOUND_EXTENSIONS,
+    decode=decode_sound,
+    columns=("path", "audio", "file", "filename", "file_name", "filepath", "audio_path", "sound", "wav"),
+)
 TEXT = Modality(
     name="text",
     noun="texts",
@@ -71,7 +80,7 @@ ARRAY = Modality(
     decode=decode_array,
     columns=("path", "file", "filename", "file_name", "filepath", "array"),
 )
-_registered = {each.name: each for each in (ARRAY, IMAGE, TEXT, IMAGE_TEXT)}
+_registered = {each.name: each for each in (ARRAY, IMAGE, SOUND, TEXT, IMAGE_TEXT)}
 
 
 def register_modality(modality: Modality) -> None:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from icecore.data.array_preprocessing import ArrayPreprocessing
 from icecore.data.preprocessing import ImagePreprocessing
+from icecore.data.sound_preprocessing import LogMelPreprocessing, WaveformPreprocessing
 from icecore.errors import PreprocessingError
 
 if TYPE_CHECKING:
@@ -30,7 +31,12 @@ class Family:
     modality: str
 
 
-FAMILIES = {"image": Family(ImagePreprocessing, "image"), "tensor": Family(ArrayPreprocessing, "array")}
+FAMILIES = {
+    "image": Family(ImagePreprocessing, "image"),
+    "logmel": Family(LogMelPreprocessing, "sound"),
+    "tensor": Family(ArrayPreprocessing, "array"),
+    "waveform": Family(WaveformPreprocessing, "sound"),
+}
 
 
 def is_own(value: Mapping[str, Any]) -> bool:
