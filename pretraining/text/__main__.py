@@ -27,7 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m pretraining.text", description=str(__doc__).partition("\n")[0])
     parser.add_argument("--out", type=Path, required=True, help="folder for what the teacher said, and the vectors")
     parser.add_argument(
-        "--teacher", default=TEACHER, help="hf: id or local folder of a sentence encoder of BERT's kind"
+        "--teacher", default=TEACHER, help="hub id or local folder of a sentence encoder of BERT's kind"
     )
     parser.add_argument("--sentences", type=int, default=30_000, help="from docstrings, as they are")
     parser.add_argument("--blends", type=int, default=70_000, help="with other words")

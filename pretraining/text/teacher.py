@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from icecore import backbones
+from icecore.backbones.torchvision_ops import ensure_torchvision_imports
 
-TEACHER = "hf:sentence-transformers/all-MiniLM-L6-v2"
+TEACHER = "sentence-transformers/all-MiniLM-L6-v2"
 LONGEST = 48  # tokens of a text
 BATCH = 256
 
@@ -21,15 +21,15 @@ class Teacher:
     """A network of BERT's kind with mean pooling, in bfloat16.
 
     Args:
-        reference: `hf:` id or folder.
+        name: hub id or folder.
     """
 
-    def __init__(self, reference: str) -> None:
-        net: Any = backbones.load(reference, device="cpu")
-        self.module = net.module
-        from transformers import AutoTokenizer
+    def __init__(self, name: str) -> None:
+        ensure_torchvision_imports()
+        from transformers import AutoModel, AutoTokenizer
 
-        self.tokenizer: Any = AutoTokenizer.from_pretrained(self.module.config.name_or_path)
+        self.module: Any = AutoModel.from_pretrained(name).eval()
+        self.tokenizer: Any = AutoTokenizer.from_pretrained(name)
 
     @property
     def size(self) -> int:
