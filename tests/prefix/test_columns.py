@@ -28,10 +28,9 @@ REQUESTS = {
     -4: ["stages.0"],
     "all": ["stages.0", "stages.1", "stages.2", "stages.3", "last"],
     "stages.?": ["stages.0", "stages.1", "stages.2", "stages.3"],
-    "stages.3.2*": [
-        *("stages.3.2.expand.0", "stages.3.2.expand.1", "stages.3.2.expand.2", "stages.3.2.expand"),
-        *("stages.3.2.depthwise.0", "stages.3.2.depthwise.1", "stages.3.2.depthwise.2", "stages.3.2.depthwise"),
-        *("stages.3.2.project.0", "stages.3.2.project.1", "stages.3.2.project", "stages.3.2"),
+    "stages.3.1*": [
+        *("stages.3.1.first.0", "stages.3.1.first.1", "stages.3.1.first.2", "stages.3.1.first"),
+        *("stages.3.1.second.0", "stages.3.1.second.1", "stages.3.1.second", "stages.3.1.activation", "stages.3.1"),
     ],
     "stem": ["stem"],
 }

@@ -80,7 +80,7 @@ class GraphBackbone:
         source: str,
         notes: Sequence[str] = (),
     ) -> None:
-        self.engine = engine
+        self.graph = engine
         self.id, self.provider, self.architecture = id, provider, architecture
         self.preprocessing, self.modality = preprocessing, modality_of(preprocessing.value)
         self.licence, self.source = licence, source
@@ -96,11 +96,11 @@ class GraphBackbone:
     @property
     def device(self) -> torch.device:
         """Where the engine runs."""
-        return self.engine.device
+        return self.graph.device
 
     def to(self, device: str | torch.device) -> GraphBackbone:
         """Run on a device, where the engine can; elsewhere it stays on the CPU. Returns itself."""
-        self.engine.to(torch.device(device))
+        self.graph.to(torch.device(device))
         return self
 
     def prepare(self, decoded: Any) -> np.ndarray:
@@ -118,7 +118,7 @@ class GraphBackbone:
     def weights_digest(self, layer: str) -> str:
         """Hash of the whole file. Raises LayerError."""
         self._require([layer])
-        return self.engine.digest
+        return self.graph.digest
 
     def run(self, batch: Sequence[np.ndarray], layers: Sequence[str], reduce: Reduce) -> dict[str, Tensor]:
         """Run the graph as far as the last layer asked for, and reduce each activation.
@@ -140,8 +140,8 @@ class GraphBackbone:
         if not tensors:
             return {}
         if self._batched:
-            return self.engine.run(stacked, tensors)
-        return joined([self.engine.run(stacked[i : i + 1], tensors) for i in range(len(stacked))])
+            return self.graph.run(stacked, tensors)
+        return joined([self.graph.run(stacked[i : i + 1], tensors) for i in range(len(stacked))])
 
     @cached_property
     def _item(self) -> tuple[int, ...]:
@@ -150,16 +150,16 @@ class GraphBackbone:
         if made is None and self.modality == "image":
             made = self.prepare(Image.new("RGB", (256, 256))).shape
         if made is None:
-            made = tuple(size for size in self.engine.item_shape if size is not None)
-            if len(made) < len(self.engine.item_shape):
+            made = tuple(size for size in self.graph.item_shape if size is not None)
+            if len(made) < len(self.graph.item_shape):
                 raise PreprocessingError(
-                    f"{self.id} leaves open how large its input {self.engine.input} is: {self._asked}.",
+                    f"{self.id} leaves open how large its input {self.graph.input} is: {self._asked}.",
                     expected='A preprocessing that says it, such as {"type": "tensor.v1", "shape": [...]}.',
                 )
         return tuple(made)
 
     def _require_fit(self) -> None:
-        asked, made = self.engine.item_shape, self._item
+        asked, made = self.graph.item_shape, self._item
         fits = len(asked) == len(made) and all(a in (None, m) for a, m in zip(asked, made, strict=True))
         if not fits:
             turned = len(made) == 3 and asked == (made[1], made[2], made[0])
@@ -170,16 +170,16 @@ class GraphBackbone:
 
     @property
     def _asked(self) -> str:
-        return shape_text(self.engine.item_shape)
+        return shape_text(self.graph.item_shape)
 
     @cached_property
     def _probed(self) -> tuple[bool, dict[str, tuple[int, ...]]]:
         """Whether items can share a batch, and the shapes of all tensors that have a row for each item."""
         generator = np.random.default_rng(0)
         probe = generator.random((PROBE_ITEMS, *self._item), np.float32)
-        every = [name for node in depends_on(self.engine.nodes, self.engine.input) for name in node.outputs]
+        every = [name for node in depends_on(self.graph.nodes, self.graph.input) for name in node.outputs]
         try:
-            alone = self.engine.run(probe[:1], every)
+            alone = self.graph.run(probe[:1], every)
         except RuntimeError as error:
             raise BackboneError(
                 f"{self.id} cannot run on an input of shape {self._item}: {error}.",
@@ -192,9 +192,9 @@ class GraphBackbone:
 
     def _together(self, probe: np.ndarray, alone: Values) -> Values | None:
         """What a batch gives; None where the graph is made for one item, or mixes several."""
-        result = self.engine.result
+        result = self.graph.result
         try:
-            found = self.engine.run(probe, list(alone))
+            found = self.graph.run(probe, list(alone))
         except RuntimeError:
             return None
         if result not in found or found[result].shape[:1] != (len(probe),):
@@ -210,8 +210,8 @@ class GraphBackbone:
         """Which tensor each layer is."""
         shapes = self._probed[1]
         found = {name: name for name in shapes if name not in (INPUT, LAST, LOGITS)}
-        result = self.engine.result
-        nodes = depends_on(self.engine.nodes, self.engine.input)
+        result = self.graph.result
+        nodes = depends_on(self.graph.nodes, self.graph.input)
         head = classifier(nodes, result, shapes)
         if head is not None and head.inputs[0] in shapes:
             return found | {LAST: head.inputs[0], LOGITS: result}
@@ -220,12 +220,12 @@ class GraphBackbone:
     @cached_property
     def _layers(self) -> dict[str, Layer]:
         shapes, size = self._probed[1], image_size(self._item)
-        nodes = depends_on(self.engine.nodes, self.engine.input)
-        ends = block_ends(nodes, self._tensors.get(LAST, self.engine.result), self._tensors)
+        nodes = depends_on(self.graph.nodes, self.graph.input)
+        ends = block_ends(nodes, self._tensors.get(LAST, self.graph.result), self._tensors)
         order = {name: i for i, name in enumerate(ends)}
 
         def layer(name: str, shape: tuple[int, ...]) -> Layer:
-            axes = axes_of(shape, None, size, channels_last=self.engine.channels_last)
+            axes = axes_of(shape, None, size, channels_last=self.graph.channels_last)
             return Layer(name, shape, axes, order.get(name))
 
         taken = [layer(name, shapes[tensor][1:] or (1,)) for name, tensor in self._tensors.items()]

@@ -50,7 +50,7 @@ class OnnxProvider:
 
     def save(self, backbone: GraphBackbone, folder: Path) -> None:
         """Copy the file, and the weights that it keeps beside it."""
-        engine: Any = backbone.engine
+        engine: Any = backbone.graph
         graph_files.copy(engine.files, folder, _FILE)
 
     def load_saved(self, reference: Reference, folder: Path, preprocessing: Mapping[str, Any]) -> GraphBackbone:

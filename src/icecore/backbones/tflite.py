@@ -54,7 +54,7 @@ class TfliteProvider:
 
     def save(self, backbone: GraphBackbone, folder: Path) -> None:
         """Write the file as it was read."""
-        engine: Any = backbone.engine
+        engine: Any = backbone.graph
         (folder / _FILE).write_bytes(engine.content)
 
     def load_saved(self, reference: Reference, folder: Path, preprocessing: Mapping[str, Any]) -> GraphBackbone:
