@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 import icecore
-from icecore.errors import UsageError
 from tests.cli.shell import Shell
 from tests.texts import WORDS, write_network
 
@@ -111,9 +110,10 @@ def test_estimators_take_texts(net):
 
 
 def test_texts_without_a_backbone(table):
-    """The bundled network is for images, which the error says, with the flag to give."""
-    with pytest.raises(UsageError, match=r"holds texts, and icecore:vision-s.*--backbone hf:"):
-        icecore.fit(table, progress=False)
+    """The bundled one for texts is taken, and the report names the flag for a larger one."""
+    model = icecore.fit(table, head="ridge", folds=2, repeats=1, progress=False)
+    assert model.net.id == "icecore:text-s"
+    assert "--backbone hf:" in model.report.notes[0]
 
 
 def test_the_shell(net, table, fitted, tmp_path):

@@ -14,10 +14,10 @@ from sklearn.model_selection import cross_val_score
 import icecore
 from icecore.api import write_digits
 from icecore.backbones import load
-from icecore.backbones.icecore import WEIGHTS
+from icecore.backbones.icecore import VECTORS, WEIGHTS
 from icecore.backbones.torchvision_ops import ensure_torchvision_imports
 from icecore.backbones.vision_s import SIDE, VisionS
-from icecore.errors import UnknownBackboneError
+from icecore.errors import PreprocessingError, UnknownBackboneError
 from icecore.testing import check_backbone
 from tests.small import WIDTH, labelled, write_colours
 
@@ -96,6 +96,39 @@ def test_fit_without_a_backbone_takes_it_and_says_so(tmp_path):
     chosen = icecore.fit(colours, backbone=BUNDLED, **options)
     assert not any("--backbone" in note for note in chosen.report.notes)
     assert chosen.report.extraction.computed == 0
+
+
+TEXTS = ("I lost my card yesterday", "The weather in Oslo", "my card has been stolen", "rain and snow in Norway")
+
+
+def test_the_vectors_of_texts_are_small_and_know_what_is_alike():
+    """At most 8 MB with the tokenizer, one byte a number; texts on one matter are closer than by random vectors."""
+    assert sum(file.stat().st_size for file in VECTORS.iterdir()) <= 8_000_000
+    assert load_file(VECTORS / "model.safetensors")["embeddings"].dtype == torch.int8
+    learned, random = (icecore.PretrainedModel.load(f"icecore:text-s{end}", device="cpu") for end in ("", "@random"))
+    matrices = [net.extract_features(list(TEXTS), progress=False)["last"] for net in (learned, random)]
+    alike, other = ([X[a] @ X[b] for X in matrices] for a, b in ((0, 2), (0, 1)))
+    assert alike[0] > other[0] + 0.3
+    assert alike[0] - other[0] > alike[1] - other[1] + 0.1
+
+
+@pytest.mark.parametrize("name", ["icecore:text-s", "icecore:text-s@random-3"])
+def test_texts_have_a_backbone_like_any_other(name, tmp_path):
+    """It passes the conformance check, takes no preprocessing, and travels with a model."""
+    net = load(name, device="cpu")
+    check_backbone(net, list(TEXTS), layers=["tokens", "last"], again=load(name, device="cpu"))
+    assert (net.licence.name, net.layers()["last"].shape) == ("mit", (256,))
+    with pytest.raises(PreprocessingError, match="Leave the preprocessing out"):
+        icecore.PretrainedModel.load(name, preprocess={"resize": None})
+    options = {"head": "ridge", "folds": 2, "repeats": 1, "progress": False}
+    model = icecore.fit(
+        list(TEXTS) * 2, ["card", "weather"] * 4, backbone=name, include_backbone=True, out=tmp_path / "m", **options
+    )
+    loaded = icecore.TransferModel.load(shutil.move(tmp_path / "m", tmp_path / "moved"))
+    assert (loaded.net.id, loaded.net.backbone.source) == (name, str(tmp_path / "moved" / "backbone"))
+    np.testing.assert_allclose(
+        loaded.predict(list(TEXTS)).probabilities, model.predict(list(TEXTS)).probabilities, rtol=1e-5, atol=1e-6
+    )
 
 
 def test_a_name_that_is_not_bundled(tmp_path):

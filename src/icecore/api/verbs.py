@@ -17,13 +17,11 @@ from icecore.data import Dataset, modality_named
 from icecore.errors import UsageError
 from icecore.features import Progress, write, writer_for
 
-BUNDLED = "icecore:vision-s"
-LIKELY = {"text": "hf:sentence-transformers/all-MiniLM-L6-v2"}
-LARGER = (
-    f"no --backbone was given, so the features are those of {BUNDLED}, the small network that comes with icecore. "
-    "On photographs a larger one will do better, for instance --backbone timm:resnet50.a1_in1k "
-    "(`icecore backbones` lists them)."
-)
+BUNDLED = {"image": "icecore:vision-s", "text": "icecore:text-s"}
+LARGER = {
+    "image": "On photographs a larger one will do better, for instance --backbone timm:resnet50.a1_in1k",
+    "text": "A larger one will do better, for instance --backbone hf:sentence-transformers/all-MiniLM-L6-v2",
+}
 
 
 def fit(
@@ -50,7 +48,8 @@ def fit(
     Args:
         data: labelled data.
         y: labels, where `data` holds inputs alone.
-        backbone: an id, or a loaded network; by default `icecore:vision-s`, which is bundled, small and for images.
+        backbone: an id, or a loaded network; by default a small one that is bundled, `icecore:vision-s` for images and
+            `icecore:text-s` for texts.
         out: a folder to save the model in; checked before any work is done.
         head: see `TransferModel`.
         layers: see `TransferModel`.
@@ -70,32 +69,40 @@ def fit(
     """
     if out is not None:
         artifact.require_writable(Path(out).expanduser())
+    note = ""
     if backbone is None:
-        data, y = _images(data, y, options), None
-    net = _net(BUNDLED if backbone is None else backbone, preprocess, device, require_licence, trust_remote_code)
+        data, y = _read(data, y, options), None
+        backbone, note = _bundled(data)
+    net = _net(backbone, preprocess, device, require_licence, trust_remote_code)
     model = TransferModel(
         net, head=head, layers=layers, pooling=pooling, class_weight=class_weight, seed=seed, store=store
     )
     model.fit(data, y, **options)
-    if backbone is None:
-        model.report.notes = (LARGER, *model.report.notes)
+    if note:
+        model.report.notes = (note, *model.report.notes)
     if out is not None:
         model.save(out, include_backbone=include_backbone)
     return model
 
 
-def _images(data: Any, y: Any, options: Mapping[str, Any]) -> Dataset:
-    """The data, which the bundled network takes if they are images. Raises UsageError for anything else."""
+def _read(data: Any, y: Any, options: Mapping[str, Any]) -> Dataset:
+    """The data, whatever they are."""
     columns = {name: options.get(name) for name in ("target", "input_col")}
-    found = read_as_any(data, y=y, labelled=True, **columns)
-    if found.modality != "image":
+    return read_as_any(data, y=y, labelled=True, **columns)
+
+
+def _bundled(data: Dataset) -> tuple[str, str]:
+    """The bundled network for such data, and what to say of it. Raises UsageError where there is none."""
+    if data.modality not in BUNDLED:
         raise UsageError(
-            f"{found.source} holds {modality_named(found.modality).noun}, and {BUNDLED}, which is used where no "
-            "--backbone is given, is a network for images.",
-            do=f"Name one for {found.modality}, such as --backbone {LIKELY.get(found.modality, 'ID')} or a local "
-            "folder, hf:FOLDER.",
+            f"{data.source} holds {modality_named(data.modality).noun}, and no network for these comes with icecore.",
+            do="Name one with --backbone, an id or a local folder, such as hf:FOLDER.",
         )
-    return found
+    name = BUNDLED[data.modality]
+    return name, (
+        f"no --backbone was given, so the features are those of {name}, a small network that comes with icecore. "
+        f"{LARGER[data.modality]} (`icecore backbones` lists some)."
+    )
 
 
 def predict(model: TransferModel | str | os.PathLike[str], inputs: Any, **options: Any) -> Predictions:

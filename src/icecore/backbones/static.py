@@ -31,7 +31,7 @@ class StaticProvider:
 
     summary = "vectors of words and tokens: model2vec folders, GloVe and word2vec text files"
     extra = "static"
-    requires: tuple[str, ...] = ("tokenizers",)
+    requires: tuple[str, ...] = ("huggingface_hub",)
     example = "static:minishlab/potion-base-8M"
 
     def load(
@@ -39,9 +39,10 @@ class StaticProvider:
     ) -> StaticBackbone:
         """A model2vec folder, local or on the hub, or a file of word vectors (`?lower=false` keeps capitals)."""
         del trust_remote_code  # there is no code
-        _require_options(reference, preprocess)
+        require_no_preprocessing(reference, preprocess)
+        _require_options(reference)
         path = reference.path or _fetched(reference)
-        of = _of_folder if path.is_dir() else _of_file
+        of = of_folder if path.is_dir() else _of_file
         return of(reference, path)
 
     def save(self, backbone: StaticBackbone, folder: Path) -> None:
@@ -61,7 +62,9 @@ class StaticProvider:
     def load_saved(self, reference: Reference, folder: Path, preprocessing: Mapping[str, Any]) -> StaticBackbone:
         """From what `save` wrote."""
         if preprocessing.get("type") != "words.v1":
-            return _of_folder(replace(reference, revision=None), folder)
+            found = of_folder(replace(reference, revision=None), folder)
+            found.id = str(reference)  # with the revision that its vectors had
+            return found
         vocabulary = dict(json.loads((folder / _WORDS).read_text("utf-8")))
         vectors = weights.read(folder / saved.WEIGHTS)["embeddings"]
         words = WordPreprocessing(vocabulary, lower=preprocessing["lower"])
@@ -79,9 +82,10 @@ class StaticProvider:
 provider = StaticProvider()
 
 
-def _of_folder(reference: Reference, folder: Path) -> StaticBackbone:
-    """A model2vec folder: config.json, tokenizer.json and model.safetensors."""
-    tokenizers = extras.require("tokenizers", "static")
+def of_folder(reference: Reference, folder: Path, stated: Licence | None = None) -> StaticBackbone:
+    """A model2vec folder: config.json, tokenizer.json, model.safetensors. The licence is its own unless `stated`."""
+    from tokenizers import Tokenizer
+
     missing = [name for name in (_CONFIG, _TOKENIZER, saved.WEIGHTS) if not (folder / name).is_file()]
     if missing:
         raise WeightsError(
@@ -91,16 +95,15 @@ def _of_folder(reference: Reference, folder: Path) -> StaticBackbone:
         )
     config = json.loads((folder / _CONFIG).read_text("utf-8"))
     tensors = weights.read(folder / saved.WEIGHTS)
-    tokenizer = tokenizers.Tokenizer.from_file(str(folder / _TOKENIZER))
+    tokenizer = Tokenizer.from_file(str(folder / _TOKENIZER))
     tokenizer.no_truncation()
     tokenizer.no_padding()
     _require_fit(folder, tensors, tokenizer.get_vocab_size())
     vectors = _vectors(reference, tensors["embeddings"])
-    module = StaticVectors(
-        vectors, tensors.get("weights"), tensors.get("mapping"), normalize=bool(config.get("normalize", False))
-    )
+    weights_of = tensors.get("weights") if reference.seed is None else None  # they are learned too
+    module = StaticVectors(vectors, weights_of, tensors.get("mapping"), normalize=bool(config.get("normalize", False)))
     tokens = TokenizerPreprocessing(tokenizer, config.get("max_length", _MAX_LENGTH))
-    return _backbone(reference, module, tokens, licence.of_folder(folder), str(folder))
+    return _backbone(reference, module, tokens, stated or licence.of_folder(folder), str(folder))
 
 
 def _of_file(reference: Reference, path: Path) -> StaticBackbone:
@@ -164,11 +167,15 @@ def _require_fit(folder: Path, tensors: Mapping[str, Tensor], tokens: int) -> No
         )
 
 
-def _require_options(reference: Reference, preprocess: Preprocessing | None) -> None:
+def require_no_preprocessing(reference: Reference, preprocess: Preprocessing | None) -> None:
+    """Raises PreprocessingError where one is given."""
     if preprocess is not None:
         raise PreprocessingError(
             f"{reference} takes texts and brings its own tokens.", do="Leave the preprocessing out (--preprocess)."
         )
+
+
+def _require_options(reference: Reference) -> None:
     known = {"lower": ("true", "false")}
     for name, value in reference.options.items():
         if value not in known.get(name, ()):

@@ -16,7 +16,7 @@ BackboneOrBundled = Annotated[
     typer.Option(
         "--backbone",
         "-b",
-        help="Pretrained network: provider:name[@revision], a local folder or file. By default icecore:vision-s.",
+        help="Pretrained network: provider:name[@revision], a local folder or file. By default a bundled one.",
     ),
 ]
 OtherBackbone = Annotated[
