@@ -13,16 +13,16 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 
 from icecore.backbones.base import Preprocessing
 from icecore.backbones.fixed_windows import FixedWindows
 from icecore.backbones.hf_checkpoint import PROVIDER, Checkpoint
 from icecore.backbones.network import TorchBackbone
-from icecore.backbones.sequences import SequenceBackbone, Window, Windows
+from icecore.backbones.sequences import SequenceBackbone
 from icecore.backbones.sidecar import preprocessing_beside
+from icecore.backbones.sound_windows import SoundWindows, sample_sounds
 from icecore.backbones.torch import unknown_preprocessing
-from icecore.data import LogMelPreprocessing, Sound, WaveformPreprocessing, sound_summary
+from icecore.data import LogMelPreprocessing, WaveformPreprocessing, sound_summary
 from icecore.errors import BackboneError, PreprocessingError
 
 SECONDS = 30  # of samples at once; longer clips become windows
@@ -50,32 +50,13 @@ def build(checkpoint: Checkpoint, preprocess: Preprocessing | None) -> TorchBack
         "licence": checkpoint.licence,
         "source": checkpoint.source,
         "notes": notes,
-        "samples": _samples(front.rate),
+        "samples": sample_sounds(front.rate),
         "raw": partial(sound_summary, front),
         "classifier": None if type(module).__name__.endswith(_HEADS) else "",
     }
     if isinstance(front, LogMelPreprocessing):
         return FixedWindows(module, **options, **_fixed(checkpoint, front))
     return SequenceBackbone(module, axis="frames", **options, **_varying(checkpoint.config))
-
-
-class SoundWindows:
-    """A front end whose windows come as arguments of the network's forward."""
-
-    def __init__(self, front: LogMelPreprocessing | WaveformPreprocessing, argument: str) -> None:
-        self._front, self._argument = front, argument
-
-    @property
-    def value(self) -> dict[str, Any]:
-        """The front end's."""
-        return self._front.value
-
-    def __call__(self, decoded: Sound) -> Windows:
-        """One sound to windows of samples or spectra."""
-        made = self._front(decoded)
-        pairs = zip(made.windows, made.lengths, strict=True)
-        windows = (Window({self._argument: torch.from_numpy(values)}, length) for values, length in pairs)
-        return Windows(tuple(windows), made)
 
 
 def _class(checkpoint: Checkpoint) -> Any:
@@ -134,11 +115,6 @@ def _conv_steps(kernels: list[int], strides: list[int]) -> Callable[[int, int, i
         return -(-layer * real // padded)
 
     return steps
-
-
-def _samples(rate: int) -> tuple[Sound, Sound]:
-    noise = np.random.default_rng(0).normal(0, 0.1, rate // 4).astype(np.float32)
-    return Sound(noise[: rate // 8], rate), Sound(noise, rate)
 
 
 def _front(checkpoint: Checkpoint) -> Any:
