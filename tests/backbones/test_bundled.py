@@ -14,9 +14,10 @@ from sklearn.model_selection import cross_val_score
 import icecore
 from icecore.api import write_digits
 from icecore.backbones import load
-from icecore.backbones.icecore import VECTORS, WEIGHTS
+from icecore.backbones.icecore import SOUND_WEIGHTS, VECTORS, WEIGHTS
 from icecore.backbones.torchvision_ops import ensure_torchvision_imports
 from icecore.backbones.vision_s import SIDE, VisionS
+from icecore.data import WaveformPreprocessing, decode_sound
 from icecore.errors import PreprocessingError, UnknownBackboneError
 from icecore.testing import check_backbone
 from tests.small import WIDTH, labelled, write_colours
@@ -128,6 +129,41 @@ def test_texts_have_a_backbone_like_any_other(name, tmp_path):
     assert (loaded.net.id, loaded.net.backbone.source) == (name, str(tmp_path / "moved" / "backbone"))
     np.testing.assert_allclose(
         loaded.predict(list(TEXTS)).probabilities, model.predict(list(TEXTS)).probabilities, rtol=1e-5, atol=1e-6
+    )
+
+
+def sounds(per_class: int = 6) -> tuple[list[tuple[np.ndarray, int]], list[str]]:
+    """Clips of half to two seconds at 22,050 Hz: low and high chirps, clicks, and noise that swells."""
+    rng, found, labels = np.random.default_rng(0), [], []
+    for number in range(4 * per_class):
+        n = int(22_050 * rng.uniform(0.5, 2))
+        time = np.arange(n) / 22_050
+        pitch = rng.uniform(200, 400) if number % 4 == 0 else rng.uniform(2000, 4000)
+        chirp = np.sin(2 * np.pi * pitch * (time + 0.2 * time**2))
+        swell = rng.normal(0, 1, n) * np.sin(np.pi * rng.uniform(1, 3) * time) ** 2
+        clip = (chirp, chirp, (rng.random(n) < 0.0005) * 1.0, swell)[number % 4]
+        found.append(((clip * rng.uniform(0.1, 0.3) + rng.normal(0, 0.001, n)).astype(np.float32), 22_050))
+        labels.append(("low", "high", "clicks", "swell")[number % 4])
+    return found, labels
+
+
+def test_the_network_for_sounds_is_one_like_any_other(tmp_path):
+    """At most 4 MB; it passes the conformance check, tells kinds of sounds apart and travels with a model."""
+    assert SOUND_WEIGHTS.stat().st_size <= 4_000_000
+    assert {value.dtype for value in load_file(SOUND_WEIGHTS).values()} == {torch.float16}
+    clips, labels = sounds()
+    net = load("icecore:audio-s", device="cpu")
+    decoded = [decode_sound(clip) for clip in clips[:3]]
+    check_backbone(net, decoded, layers=["stem", "stages.3", "last"], again=load("icecore:audio-s", device="cpu"))
+    with pytest.raises(PreprocessingError, match="Leave the preprocessing out"):
+        load("icecore:audio-s", preprocess=WaveformPreprocessing(rate=16_000))
+    options = {"head": "ridge", "folds": 2, "repeats": 1, "progress": False}
+    model = icecore.fit(clips, labels, backbone="icecore:audio-s", include_backbone=True, out=tmp_path / "m", **options)
+    assert model.report.targets[0].metrics["accuracy"].value > 0.8
+    loaded = icecore.TransferModel.load(shutil.move(tmp_path / "m", tmp_path / "moved"))
+    assert str(tmp_path / "moved") in loaded.net.backbone.source
+    np.testing.assert_allclose(
+        loaded.predict(clips).probabilities, model.predict(clips).probabilities, rtol=1e-4, atol=1e-5
     )
 
 

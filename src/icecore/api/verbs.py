@@ -17,10 +17,11 @@ from icecore.data import Dataset, modality_named
 from icecore.errors import UsageError
 from icecore.features import Progress, write, writer_for
 
-BUNDLED = {"image": "icecore:vision-s", "text": "icecore:text-s"}
+BUNDLED = {"image": "icecore:vision-s", "text": "icecore:text-s", "sound": "icecore:audio-s"}
 LARGER = {
     "image": "On photographs a larger one will do better, for instance --backbone timm:resnet50.a1_in1k",
     "text": "A larger one will do better, for instance --backbone hf:sentence-transformers/all-MiniLM-L6-v2",
+    "sound": "A larger one will do better, for instance --backbone hf:MIT/ast-finetuned-audioset-10-10-0.4593",
 }
 
 
@@ -48,8 +49,8 @@ def fit(
     Args:
         data: labelled data.
         y: labels, where `data` holds inputs alone.
-        backbone: an id, or a loaded network; by default a small one that is bundled, `icecore:vision-s` for images and
-            `icecore:text-s` for texts.
+        backbone: an id, or a loaded network; by default a small one that is bundled, `icecore:vision-s` for images,
+            `icecore:text-s` for texts and `icecore:audio-s` for sounds.
         out: a folder to save the model in; checked before any work is done.
         head: see `TransferModel`.
         layers: see `TransferModel`.
