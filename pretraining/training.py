@@ -22,11 +22,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from pretraining.chunks import VIEWS, read
+from pretraining.student import Answers, Student
 
-Answers = dict[str, Tensor]
 AVERAGE = 0.998  # of the weights that are kept, a step
 FARTHEST = 6.0  # standard deviations of a target
 WARM_UP = 500  # steps
@@ -56,21 +56,6 @@ class Recipe:
     def steps(self) -> int:
         """Optimizer steps in all."""
         return self.samples // self.batch
-
-
-class Student(nn.Module):
-    """What is trained: `network`, which is kept, and predictors of the teacher's answers. `forward` gives those."""
-
-    network: nn.Module
-
-    def inputs(self, views: Tensor) -> Tensor:
-        """Views as they are kept -> what the network takes."""
-        raise NotImplementedError
-
-    def varied(self, inputs: Tensor, answers: Answers, rng: np.random.Generator) -> tuple[Tensor, Answers]:
-        """What a step sees instead: a mirror image, say."""
-        del rng
-        return inputs, answers
 
 
 class Training:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from icecore.artifact.schema import BACKBONE, BackboneRef, ColumnRef
-from icecore.backbones import Extractor, image_preprocessing, load, load_saved
+from icecore.backbones import Extractor, load, load_saved, own_preprocessing
 from icecore.backbones.reference import absolute
 from icecore.errors import ArtifactError, BackboneError, FingerprintError, LayerError
 from icecore.prefix import Column, column_key
@@ -38,7 +38,7 @@ def resolve(
         if reference.included and override is None:
             backbone = load_saved(reference.location, folder / BACKBONE, reference.preprocessing, device)
         else:
-            own = image_preprocessing(reference.preprocessing)
+            own = own_preprocessing(reference.preprocessing)
             name = override or reference.location
             backbone = load(name, preprocess=own, device=device, trust_remote_code=trust_remote_code)
     except BackboneError as error:

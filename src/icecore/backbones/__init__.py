@@ -23,7 +23,7 @@ from icecore.backbones.layers import no_such_layer
 from icecore.backbones.load import load, wrap
 from icecore.backbones.network import TorchBackbone
 from icecore.backbones.reference import Reference, parse
-from icecore.backbones.saved import image_preprocessing, load_saved, save
+from icecore.backbones.saved import load_saved, own_preprocessing, save
 from icecore.backbones.sequences import FREE, SequenceBackbone, Window, Windows
 
 __all__ = [
@@ -45,10 +45,10 @@ __all__ = [
     "TorchBackbone",
     "Window",
     "Windows",
-    "image_preprocessing",
     "load",
     "load_saved",
     "no_such_layer",
+    "own_preprocessing",
     "parse",
     "save",
     "wrap",

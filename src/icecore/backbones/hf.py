@@ -63,7 +63,7 @@ class TransformersProvider:
         self, reference: Reference, folder: Path, preprocessing: Mapping[str, Any]
     ) -> TorchBackbone | JoinedBackbone:
         """From the folder."""
-        own = saved.image_preprocessing(preprocessing)
+        own = saved.own_preprocessing(preprocessing)
         return self.load(replace(reference, name=str(folder), revision=None), preprocess=own, trust_remote_code=False)
 
     def names(self) -> list[str]:

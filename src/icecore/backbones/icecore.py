@@ -68,7 +68,7 @@ class BundledProvider:
             return static.provider.load_saved(reference, folder, preprocessing)
         network, _, backbone = _BUILD[reference.name]
         file = folder / saved.WEIGHTS
-        return backbone(reference, _with(network(), file), str(file), saved.image_preprocessing(preprocessing))
+        return backbone(reference, _with(network(), file), str(file), saved.own_preprocessing(preprocessing))
 
     def names(self) -> list[str]:
         """Names of the bundled networks."""

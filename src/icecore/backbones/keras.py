@@ -76,7 +76,7 @@ class KerasProvider:
 
     def load_saved(self, reference: Reference, folder: Path, preprocessing: Mapping[str, Any]) -> KerasBackbone:
         """From the copy."""
-        own = saved.image_preprocessing(preprocessing)
+        own = saved.own_preprocessing(preprocessing)
         path = next(iter(sorted(folder.glob(f"{_FILE}.*"))), folder / f"{_FILE}.keras")
         if reference.name not in self.names():
             return self._of_file(replace(reference, name=str(path), revision=None), path, own)

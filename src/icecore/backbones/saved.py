@@ -34,7 +34,7 @@ def load_saved(id: str, folder: Path, preprocessing: Mapping[str, Any], device: 
     return backbone.to(resolve(device)) if hasattr(backbone, "to") else backbone  # type: ignore[no-any-return]
 
 
-def image_preprocessing(value: Mapping[str, Any]) -> Preprocessing | None:
+def own_preprocessing(value: Mapping[str, Any]) -> Preprocessing | None:
     """icecore's own preprocessing from its value, or that of the images among several parts; None where the value is a
     provider's.
     """

@@ -59,7 +59,7 @@ class TfliteProvider:
 
     def load_saved(self, reference: Reference, folder: Path, preprocessing: Mapping[str, Any]) -> GraphBackbone:
         """From the copy."""
-        own = saved.image_preprocessing(preprocessing)
+        own = saved.own_preprocessing(preprocessing)
         return self.load(replace(reference, name=str(folder / _FILE)), preprocess=own, trust_remote_code=False)
 
     def names(self) -> list[str]:

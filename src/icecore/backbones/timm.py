@@ -79,7 +79,7 @@ class TimmProvider:
 
     def load_saved(self, reference: Reference, folder: Path, preprocessing: Mapping[str, Any]) -> TorchBackbone:
         """Build from the folder, whatever name or folder the network came from."""
-        own = saved.image_preprocessing(preprocessing) or _transform(preprocessing)
+        own = saved.own_preprocessing(preprocessing) or _transform(preprocessing)
         named = saved.with_weights(replace(reference, name=str(folder), options={}), folder)
         return self.load(named, preprocess=own, trust_remote_code=False)
 

@@ -63,7 +63,7 @@ class TorchProvider:
 
     def load_saved(self, reference: Reference, folder: Path, preprocessing: Mapping[str, Any]) -> TorchBackbone:
         """Build from the folder's weights."""
-        own = saved.image_preprocessing(preprocessing)
+        own = saved.own_preprocessing(preprocessing)
         return self.load(saved.with_weights(reference, folder), preprocess=own, trust_remote_code=False)
 
     def names(self) -> list[str]:

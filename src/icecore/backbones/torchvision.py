@@ -79,7 +79,7 @@ class TorchvisionProvider:
 
     def load_saved(self, reference: Reference, folder: Path, preprocessing: Mapping[str, Any]) -> TorchBackbone:
         """Build from the folder's weights, in the form that the revision names."""
-        own = saved.image_preprocessing(preprocessing)
+        own = saved.own_preprocessing(preprocessing)
         revision = reference.revision if reference.seed is None else None
         named = replace(saved.with_weights(reference, folder), revision=revision)
         return self.load(named, preprocess=own, trust_remote_code=False)
