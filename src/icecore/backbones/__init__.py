@@ -24,7 +24,7 @@ from icecore.backbones.load import load, wrap
 from icecore.backbones.network import TorchBackbone
 from icecore.backbones.reference import Reference, parse
 from icecore.backbones.saved import load_saved, own_preprocessing, save
-from icecore.backbones.sequences import FREE, SequenceBackbone, Window, Windows
+from icecore.backbones.sequences import FREE, SequenceBackbone, Window, Windows, reduced_in_groups
 
 __all__ = [
     "FREE",
@@ -50,6 +50,7 @@ __all__ = [
     "no_such_layer",
     "own_preprocessing",
     "parse",
+    "reduced_in_groups",
     "save",
     "wrap",
 ]

@@ -52,7 +52,7 @@ class FixedWindows(SequenceBackbone):
         outputs = [call.output[1:] for call in self._ways[0].trace.calls.values() if call.takeable and call.output]
         return max(map(math.prod, outputs), default=1)
 
-    def _stack(self, batch: Sequence[Windows]) -> dict[str, Tensor]:
+    def stack(self, batch: Sequence[Windows]) -> dict[str, Tensor]:
         windows = [window for item in batch for window in item.windows]
         stacked = {name: torch.stack([window.inputs[name] for window in windows]) for name in windows[0].inputs}
         return {name: value.to(self.device, non_blocking=True) for name, value in stacked.items()}

@@ -83,7 +83,7 @@ class TorchBackbone:
 
     def forward(self, batch: Sequence[Any]) -> Any:
         """The network's own forward on prepared inputs."""
-        return _own_forward(self.module, self._stack(batch))
+        return _own_forward(self.module, self.stack(batch))
 
     def layers(self) -> Mapping[str, Layer]:
         """Every layer that can be taken, in the order in which they finish: `input`, modules, `last`, `logits`."""
@@ -92,7 +92,7 @@ class TorchBackbone:
     def weights_digest(self, layer: str) -> str:
         """Hash of the weights and buffers of every module that runs up to a layer. Raises LayerError."""
         self._require([layer])
-        way = self._way_to(layer)
+        way = self.way(layer)
         time = -1 if layer == INPUT else way.time(layer)
         return digest_up_to(way.trace, self._ways[0].trace, self._digests(), time or 0)
 
@@ -112,13 +112,13 @@ class TorchBackbone:
             BackboneError: where the network does not do for this batch what it did for the probe.
         """
         self._require(layers)
-        stacked = self._stack(batch)
+        stacked = self.stack(batch)
         taken: dict[str, Tensor] = {}
 
         def take(name: str, value: Tensor) -> None:
             activation = value[:, None] if value.dim() == 1 else value
             self._require_rows(name, activation, self._rows(name, batch))
-            taken[name] = self._reduced(self._layers[name], activation, batch, reduce)
+            taken[name] = self.reduced(self._layers[name], activation, batch, reduce)
 
         if INPUT in layers:
             take(INPUT, self._input(batch, stacked))
@@ -130,12 +130,13 @@ class TorchBackbone:
 
     def _routes(self, layers: Sequence[str]) -> list[tuple[Way, list[str]]]:
         """Which way takes which layers: all go along with `last` that can, so that one pass does where one may do."""
-        first = self._way_to(LAST if LAST in layers else LOGITS)
+        first = self.way(LAST if LAST in layers else LOGITS)
         along = [name for name in layers if self._same_on(first, name)]
         rest = [name for name in layers if name not in along]
         return [(way, names) for way, names in ((first, along), (self._ways[0], rest)) if names]
 
-    def _way_to(self, layer: str) -> Way:
+    def way(self, layer: str) -> Way:
+        """The way on which a layer is taken."""
         return self._ways[-1] if layer == LAST else self._ways[0]
 
     def _same_on(self, way: Way, layer: str) -> bool:
@@ -146,9 +147,52 @@ class TorchBackbone:
         here, there = way.trace.calls.get(layer), own.trace.calls.get(layer)
         return layer != LOGITS and here is not None and there is not None and here.times == there.times
 
-    def _stack(self, batch: Sequence[Any]) -> Any:
+    def stack(self, batch: Sequence[Any]) -> Any:
         """What the forward takes: one tensor, or several by the names of its arguments."""
         return torch.stack(list(batch)).to(self.device, non_blocking=True)
+
+    def pieces(self, batch: Sequence[Any]) -> list[Sequence[Any]]:
+        """The batch in parts that suit the device."""
+        return [batch]
+
+    def probes(self) -> list[Any]:
+        """Batches of `PROBE_ITEMS` items, as the forward takes them; of two lengths where inputs have lengths."""
+        return [self._probe()]
+
+    def lengths(self, batch: Sequence[Any]) -> list[tuple[int, ...]]:
+        """Of each prepared input the lengths of its windows, which are the rows of the network; 1 without lengths."""
+        return [(1,)] * len(batch)
+
+    def longest(self, batch: Sequence[Any]) -> int:
+        """The length that windows are padded to."""
+        del batch
+        return 1
+
+    def steps(self, size: int, padded: int, length: int) -> int:
+        """Real steps of an axis of `size` steps, for a window of some length that was padded."""
+        del padded, length
+        return size
+
+    @property
+    def probe_length(self) -> int:
+        """Length of the longer probe."""
+        return 1
+
+    def thin(self, prepared: Any) -> Any:
+        """A prepared input without its real numbers: what a replay from a boundary has to know of it."""
+        return torch.full((), torch.nan).expand(prepared.shape)
+
+    def stack_thin(self, batch: Sequence[Any]) -> Any:
+        """As `stack`, of what `thin` left."""
+        return torch.full((), torch.nan, device=self.device).expand(len(batch), *batch[0].shape)
+
+    @cached_property
+    def item_shape(self) -> tuple[int, ...] | None:
+        """Shape of every prepared input; None where it depends on the input."""
+        if self.modality != "image":
+            return None
+        one, other = (tuple(self.prepare(Image.new("RGB", size)).shape) for size in ((256, 256), (240, 180)))
+        return one if one == other else None
 
     def _input(self, batch: Sequence[Any], stacked: Any) -> Tensor:
         """The layer `input`, (n, ...)."""
@@ -160,7 +204,7 @@ class TorchBackbone:
         del name
         return len(batch)
 
-    def _reduced(self, layer: Layer, value: Tensor, batch: Sequence[Any], reduce: Reduce) -> Tensor:
+    def reduced(self, layer: Layer, value: Tensor, batch: Sequence[Any], reduce: Reduce) -> Tensor:
         """What is kept of a layer's activation, a row for each item."""
         del batch
         return _owned(reduce(layer, value), value)

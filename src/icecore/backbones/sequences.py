@@ -123,16 +123,53 @@ class SequenceBackbone(TorchBackbone):
         shape for all of them. On a CPU a long batch goes through in pieces.
         """
         self._require(layers)
-        size = self._suits(batch)
-        parts = [
-            super(SequenceBackbone, self).run(batch[i : i + size], layers, reduce) for i in range(0, len(batch), size)
-        ]
+        parts = [super(SequenceBackbone, self).run(piece, layers, reduce) for piece in self.pieces(batch)]
         return {name: torch.cat([part[name] for part in parts]) for name in layers}
+
+    def pieces(self, batch: Sequence[Windows]) -> list[Sequence[Windows]]:
+        """The batch in parts that suit the device."""
+        size = self._suits(batch)
+        return [batch[i : i + size] for i in range(0, len(batch), size)]
+
+    def probes(self) -> list[dict[str, Tensor]]:
+        """Batches of `PROBE_ITEMS` items, the shorter first."""
+        return [self.stack([self.prepare(sample)] * PROBE_ITEMS) for sample in self.samples]
+
+    @property
+    def samples(self) -> tuple[Any, Any]:
+        """Two decoded inputs, the first shorter."""
+        return self._shorter, self._sample
+
+    @property
+    def equal_lengths(self) -> bool:
+        """Whether only windows of one length may share a batch."""
+        return self._equal
+
+    @property
+    def probe_length(self) -> int:
+        """Length of the longer probe."""
+        return self.longest([self.prepare(self._sample)])
+
+    def lengths(self, batch: Sequence[Windows]) -> list[tuple[int, ...]]:
+        """Of each prepared input the lengths of its windows."""
+        return [tuple(window.length for window in item.windows) for item in batch]
+
+    def steps(self, size: int, padded: int, length: int) -> int:
+        """Real steps of an axis of `size` steps, for a window of some length that was padded."""
+        return max(1, self._steps(size, padded, length))
+
+    def thin(self, prepared: Windows) -> Windows:
+        """A prepared input without its real numbers: lengths, words and masks."""
+        return Windows(tuple(Window(_thinned(window.inputs), window.length) for window in prepared.windows))
+
+    def stack_thin(self, batch: Sequence[Windows]) -> dict[str, Tensor]:
+        """As `stack`, of what `thin` left."""
+        return self.stack(batch)
 
     def _suits(self, batch: Sequence[Windows]) -> int:
         if self.device.type != "cpu":
             return len(batch)
-        steps = max(len(item.windows) for item in batch) * self._longest(batch)
+        steps = max(len(item.windows) for item in batch) * self.longest(batch)
         return max(1, int(_ACTIVATION_BYTES / (4 * self._numbers_a_step * steps)))
 
     @cached_property
@@ -141,11 +178,13 @@ class SequenceBackbone(TorchBackbone):
         outputs = [call.output[1:] for call in self._ways[0].trace.calls.values() if call.takeable and call.output]
         return max(map(math.prod, outputs), default=1) / self._window(self._sample).length
 
-    def _longest(self, batch: Sequence[Windows]) -> int:
+    def longest(self, batch: Sequence[Windows]) -> int:
+        """The length that windows are padded to."""
         return self._pad_to or max(item.shape[1] for item in batch)
 
-    def _stack(self, batch: Sequence[Windows]) -> dict[str, Tensor]:
-        return self._padded_to(self._longest(batch), batch)
+    def stack(self, batch: Sequence[Windows]) -> dict[str, Tensor]:
+        """The windows of all inputs, padded, as the arguments of the forward."""
+        return self._padded_to(self.longest(batch), batch)
 
     def _padded_to(self, longest: int, batch: Sequence[Windows]) -> dict[str, Tensor]:
         """The windows of all inputs, padded, as the arguments of the forward."""
@@ -167,21 +206,14 @@ class SequenceBackbone(TorchBackbone):
     def _rows(self, name: str, batch: Sequence[Windows]) -> int:
         return len(batch) if name == INPUT else sum(len(item.windows) for item in batch)
 
-    def _reduced(self, layer: Layer, value: Tensor, batch: Sequence[Windows], reduce: Reduce) -> Tensor:
+    def reduced(self, layer: Layer, value: Tensor, batch: Sequence[Windows], reduce: Reduce) -> Tensor:
         """Each input whole, those of equal length together."""
         if layer.name == INPUT:
             return reduce(layer, value)
-        longest = self._longest(batch)
+        longest = self.longest(batch)
         rows = torch.split(value, [len(item.windows) for item in batch])
         whole = [self._whole(layer, own, item, longest) for own, item in zip(rows, batch, strict=True)]
-        groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
-        for place, one in enumerate(whole):
-            groups[tuple(one.shape)].append(place)
-        kept: list[Tensor] = [value] * len(batch)
-        for places in groups.values():
-            for place, row in zip(places, reduce(layer, torch.stack([whole[i] for i in places])), strict=True):
-                kept[place] = row
-        return torch.stack(kept)
+        return reduced_in_groups(layer, whole, reduce)
 
     def _whole(self, layer: Layer, rows: Tensor, item: Windows, longest: int) -> Tensor:
         """One input's activation: windows joined without padding and later prefixes, or averaged."""
@@ -190,7 +222,7 @@ class SequenceBackbone(TorchBackbone):
         axis = layer.shape.index(FREE)
         parts = []
         for number, (row, window) in enumerate(zip(rows, item.windows, strict=True)):
-            end = max(1, self._steps(row.shape[axis], longest, window.length))
+            end = self.steps(row.shape[axis], longest, window.length)
             start = layer.prefix_tokens if number else 0
             parts.append(row.narrow(axis, start, end - start))
         return torch.cat(parts, axis)
@@ -227,6 +259,25 @@ class SequenceBackbone(TorchBackbone):
         others = ("channels",) if len(shape) == 2 else tuple(f"axis{i}" for i in range(len(shape)) if i not in free)
         axes = (*others[: free[0]], self._axis, *others[free[0] :])
         return replace(layer, shape=shape, axes=axes, prefix_tokens=0 if free[0] else self._prefix)
+
+
+def reduced_in_groups(layer: Layer, rows: Sequence[Tensor], reduce: Reduce) -> Tensor:
+    """Reduce one tensor an item, those of equal shape together. Returns what is kept, in the order of the items."""
+    groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for place, one in enumerate(rows):
+        groups[tuple(one.shape)].append(place)
+    kept: list[Tensor] = list(rows)
+    for places in groups.values():
+        for place, row in zip(places, reduce(layer, torch.stack([rows[i] for i in places])), strict=True):
+            kept[place] = row
+    return torch.stack(kept)
+
+
+def _thinned(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name: torch.full((), torch.nan).expand(value.shape) if value.is_floating_point() else value
+        for name, value in inputs.items()
+    }
 
 
 def _padded(value: Tensor, length: int, longest: int, fill: float) -> Tensor:

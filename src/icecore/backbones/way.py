@@ -57,7 +57,7 @@ class Way:
         with hooks(module, capture.before, capture.after, only={spot.path for spot in spots.values()}):
             try:
                 result = result_tensor(self.forward(module, batch))
-            except _Enough:
+            except Enough:
                 return
         capture.require_all()
         if times[stop] == END:
@@ -77,7 +77,7 @@ class _Spot:
     entering: bool
 
 
-class _Enough(BaseException):
+class Enough(BaseException):
     """Not an error: the way out of a forward whose rest nobody asked for. No `except Exception` may catch it."""
 
 
@@ -104,7 +104,7 @@ class _Capture:
                 self._take(layer, value)
                 del self._waiting[layer]
             if layer == self._stop and not self._waiting:
-                raise _Enough
+                raise Enough
 
     def require_all(self) -> None:
         """Raise BackboneError where the forward took another course than in the probe pass."""

@@ -2,8 +2,11 @@
 
 A column is a layer under a pooling. Its key hashes provider, architecture, layer, the weights that run up to it and the
 preprocessing, so a network whose tail was tuned keeps the keys of everything below.
+
+`cut` divides a network at a module into a `Prefix`, whose rows the store keeps, and a `Suffix`, which is trained on them.
 """
 
+from icecore.prefix.boundary import Prefix
 from icecore.prefix.columns import (
     PRECISION,
     Column,
@@ -15,16 +18,23 @@ from icecore.prefix.columns import (
     prefix_key,
     raw_columns,
 )
+from icecore.prefix.cut import Cutter, cut
 from icecore.prefix.pooling import POOLINGS, canonical_pooling, pool
+from icecore.prefix.suffix import Place, Suffix
 
 __all__ = [
     "POOLINGS",
     "PRECISION",
     "Column",
+    "Cutter",
+    "Place",
+    "Prefix",
+    "Suffix",
     "blocks",
     "canonical_pooling",
     "column_key",
     "columns_of",
+    "cut",
     "network_about",
     "network_key",
     "pool",

@@ -11,6 +11,7 @@ from icecore.backbones import Layer
 from icecore.errors import LayerError, UsageError
 
 POOLINGS = ("mean", "max", "gem", "cls", "last-token", "flatten", "none", "thumbnail")
+BOUNDARY = "boundary"  # what a cut keeps of a layer: everything, as it is; no name for users
 ALIASES = {"avg": "mean", "average": "mean"}
 THUMBNAIL = 16
 _GEM_P, _GEM_EPS = 3.0, 1e-6
@@ -99,5 +100,6 @@ _POOLS: dict[str, Callable[[Layer, Tensor], Tensor]] = {
     "last-token": lambda _layer, value: value[:, -1],
     "flatten": lambda _layer, value: value.flatten(1),
     "none": lambda _layer, value: value,
+    BOUNDARY: lambda _layer, value: value,
     "thumbnail": _thumbnail,
 }

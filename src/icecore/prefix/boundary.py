@@ -1,0 +1,233 @@
+"""`Prefix`: what a network does up to a cut, as an extractor whose layers are the leaves of the boundary.
+
+So the store keeps boundaries as it keeps any other features. A row holds an item's leaves without padding; `boundary`
+puts rows together again to what the module at the cut gave for a batch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from icecore.backbones import FREE, INPUT, Layer, Reduce, TorchBackbone, reduced_in_groups
+from icecore.backbones.hooks import hooks
+from icecore.backbones.way import Enough, Way
+from icecore.prefix.columns import Column
+from icecore.prefix.pooling import BOUNDARY
+from icecore.prefix.suffix import Place
+from icecore.prefix.trees import Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One tensor of a boundary.
+
+    Attributes:
+        name: the layer that it is stored as: the path of the module, `path#1` for its second tensor, and so on.
+        shape: of one row, a window of the input; `FREE` for an axis as long as the window.
+        longest: the same for the longer of the probes.
+        dtype: as the network has it.
+        shared: whether one row serves the whole batch.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    longest: tuple[int, ...]
+    dtype: torch.dtype
+    shared: bool
+
+
+class Prefix:
+    """The frozen part of a network below one cut or several. Implements `Extractor`.
+
+    Made by `cut`.
+
+    Args:
+        backbone: the network.
+        way: how it is run.
+        places: where it is cut, in run order.
+    """
+
+    def __init__(self, backbone: TorchBackbone, way: Way, places: Sequence[Place]) -> None:
+        self.backbone, self.places = backbone, list(places)
+        self.id, self.provider, self.modality = backbone.id, backbone.provider, backbone.modality
+        self.preprocessing, self.licence, self.source = backbone.preprocessing, backbone.licence, backbone.source
+        self.notes, self.architecture, self.device = backbone.notes, backbone.architecture, backbone.device
+        self._way = way
+        self._trees: dict[str, Tree] = {}
+        self._leaves: dict[str, list[Leaf]] = {}
+        for place in self.places:
+            self._trees[place.at], self._leaves[place.at] = self._looked_at(place)
+
+    def leaves(self, at: str) -> list[Leaf]:
+        """The tensors of a boundary."""
+        return self._leaves[at]
+
+    def columns(self, at: str) -> list[Column]:
+        """The feature columns that hold a boundary."""
+        return [Column(leaf.name, BOUNDARY) for leaf in self._leaves[at]]
+
+    def layers(self) -> Mapping[str, Layer]:
+        """Those of the network, and the leaves of the boundaries."""
+        leaves = [leaf for found in self._leaves.values() for leaf in found]
+        own = {leaf.name: Layer(leaf.name, leaf.shape, _axes(leaf)) for leaf in leaves}
+        return {**self.backbone.layers(), **own}
+
+    def weights_digest(self, layer: str) -> str:
+        """Hash of the weights that a leaf depends on."""
+        at = next((at for at, leaves in self._leaves.items() if layer in [leaf.name for leaf in leaves]), layer)
+        return self.backbone.weights_digest(at)
+
+    def prepare(self, decoded: Any) -> Any:
+        """Preprocess one decoded input."""
+        return self.backbone.prepare(decoded)
+
+    def bucket(self, prepared: Any) -> Hashable:
+        """Inputs of the same bucket may share a batch."""
+        return self.backbone.bucket(prepared)
+
+    def run(self, batch: Sequence[Any], layers: Sequence[str], reduce: Reduce) -> dict[str, Tensor]:
+        """Run prepared inputs as far as the last cut asked for. See `Extractor.run`."""
+        known = self.layers()
+        parts = [self.rows(piece) for piece in self.backbone.pieces(batch)]
+        return {
+            name: torch.cat([reduced_in_groups(known[name], part[name], reduce) for part in parts]) for name in layers
+        }
+
+    def boundary(self, at: str, rows: Mapping[str, Sequence[Tensor]], batch: Sequence[Any]) -> Any:
+        """What the module at a cut gave, from stored rows.
+
+        Args:
+            at: the cut.
+            rows: for each leaf the rows of n items.
+            batch: the n prepared inputs, or what `thin` leaves of them.
+        """
+        leaves = [self._stacked(leaf, rows[leaf.name], batch) for leaf in self._leaves[at]]
+        tree = self._trees[at]
+        values = list(tree.leaves)
+        for place, leaf in zip(tree.tensors, leaves, strict=True):
+            values[place] = leaf
+        return tree.with_leaves(values)
+
+    def live(self, at: str, batch: Sequence[Any]) -> Any:
+        """What the module at a cut gives for prepared inputs, computed now."""
+        place = next(place for place in self.places if place.at == at)
+        return (
+            None
+            if at == INPUT
+            else outputs_at(self._way, self.backbone.module, [place], self.backbone.stack(batch))[at]
+        )
+
+    def rows(self, batch: Sequence[Any]) -> dict[str, list[Tensor]]:
+        """For each leaf of each boundary what is kept of each of the prepared inputs."""
+        outputs = outputs_at(self._way, self.backbone.module, self.places, self.backbone.stack(batch))
+        found: dict[str, list[Tensor]] = {}
+        for at, leaves in self._leaves.items():
+            tree = Tree.of(outputs[at])
+            for leaf, place in zip(leaves, tree.tensors, strict=True):
+                found[leaf.name] = self._kept(leaf, tree.leaves[place], batch)
+        return found
+
+    def _looked_at(self, place: Place) -> tuple[Tree, list[Leaf]]:
+        """The structure of a boundary and its tensors, from probes of two lengths and two sizes of batch."""
+        if place.at == INPUT:
+            return Tree((), None), []
+        trees = [Tree.of(self._probed(place, probe)) for probe in self.backbone.probes()]
+        single = Tree.of(self._probed(place, _one_of(self.backbone.probes()[-1])))
+        shorter, longer = trees[0], trees[-1]
+        leaves = []
+        for number, i in enumerate(longer.tensors):
+            long, short = tuple(longer.leaves[i].shape[1:]), tuple(shorter.leaves[i].shape[1:])
+            shape = tuple(a if a == b else FREE for a, b in zip(long, short, strict=True))
+            name = f"{place.at}#{number}" if number else place.at
+            shared = len(single.leaves[i]) == len(longer.leaves[i])
+            leaves.append(Leaf(name, shape, long, longer.leaves[i].dtype, shared))
+        return longer, leaves
+
+    def _probed(self, place: Place, probe: Any) -> Any:
+        return outputs_at(self._way, self.backbone.module, [place], probe)[place.at]
+
+    def _kept(self, leaf: Leaf, value: Tensor, batch: Sequence[Any]) -> list[Tensor]:
+        """An item's rows: the tensor without padding; of several windows one flat run of numbers."""
+        lengths = self.backbone.lengths(batch)
+        rows = iter(value.expand(sum(map(len, lengths)), *value.shape[1:]) if leaf.shared else value)
+        kept = []
+        for own in lengths:
+            parts = [self._real(leaf, next(rows), length, batch) for length in own]
+            kept.append(parts[0].clone() if len(parts) == 1 else torch.cat([part.flatten() for part in parts]))
+        return kept
+
+    def _real(self, leaf: Leaf, row: Tensor, length: int, batch: Sequence[Any]) -> Tensor:
+        for axis, size in enumerate(leaf.shape):
+            if size == FREE:
+                row = row.narrow(axis, 0, self.backbone.steps(row.shape[axis], self.backbone.longest(batch), length))
+        return row
+
+    def _stacked(self, leaf: Leaf, rows: Sequence[Tensor], batch: Sequence[Any]) -> Tensor:
+        lengths = self.backbone.lengths(batch)
+        whole = self._size(leaf, self.backbone.longest(batch)) if FREE in leaf.shape else leaf.shape
+        parts = [part for own, row in zip(lengths, rows, strict=True) for part in self._windows(leaf, row, own)]
+        value = torch.stack([_padded(part, whole) for part in (parts[:1] if leaf.shared else parts)])
+        return value.to(self.backbone.device, leaf.dtype)
+
+    def _windows(self, leaf: Leaf, row: Tensor, lengths: Sequence[int]) -> Sequence[Tensor]:
+        if len(lengths) == 1:
+            return [row]
+        shapes = [self._size(leaf, length) for length in lengths]
+        pieces = torch.split(row, [math.prod(shape) for shape in shapes])
+        return [piece.view(shape) for piece, shape in zip(pieces, shapes, strict=True)]
+
+    def _size(self, leaf: Leaf, length: int) -> tuple[int, ...]:
+        """The shape of a window's row."""
+        probe = self.backbone.probe_length
+        sizes = zip(leaf.shape, leaf.longest, strict=True)
+        return tuple(self.backbone.steps(long, probe, length) if size == FREE else size for size, long in sizes)
+
+
+def outputs_at(way: Way, module: nn.Module, places: Sequence[Place], inputs: Any) -> dict[str, Any]:
+    """Run a network as far as the last of some places. Returns what the modules there gave, by their paths."""
+    wanted = {place.at: place.number for place in places if place.at != INPUT}
+    found: dict[str, Any] = {}
+    calls = dict.fromkeys(wanted, 0)
+
+    def after(path: str, _module: nn.Module, output: Any) -> None:
+        calls[path] += 1
+        if calls[path] == wanted[path]:
+            found[path] = _copied(output, last=len(found) + 1 == len(wanted))
+        if len(found) == len(wanted):
+            raise Enough
+
+    module.eval()
+    with torch.no_grad(), hooks(module, lambda *_: None, after, only=set(wanted)), suppress(Enough):
+        way.forward(module, inputs)
+    return found
+
+
+def _copied(output: Any, *, last: bool) -> Any:
+    """The next module may overwrite a tensor in place; after the last place there is none."""
+    if last:
+        return output
+    tree = Tree.of(output)
+    return tree.with_leaves([leaf.clone() if isinstance(leaf, Tensor) else leaf for leaf in tree.leaves])
+
+
+def _one_of(probe: Any) -> Any:
+    return {name: value[:1] for name, value in probe.items()} if isinstance(probe, Mapping) else probe[:1]
+
+
+def _axes(leaf: Leaf) -> tuple[str, ...]:
+    return tuple(f"axis{i}" for i in range(len(leaf.shape)))
+
+
+def _padded(row: Tensor, shape: Sequence[int]) -> Tensor:
+    missing = [whole - size for whole, size in zip(shape, row.shape, strict=True)]
+    if not any(missing):
+        return row
+    return F.pad(row, [size for gap in reversed(missing) for size in (0, gap)])

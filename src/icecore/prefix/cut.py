@@ -1,0 +1,200 @@
+"""Cut a network at any module: below it a pure function, above it ordinary modules to train.
+
+The cut is verified when it is made: the full forward and the replay from the boundary must agree on a probe batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from icecore.backbones import INPUT, LAST, SequenceBackbone, TorchBackbone, no_such_layer
+from icecore.backbones.way import Way
+from icecore.errors import BackboneError, LayerError
+from icecore.prefix.boundary import Prefix, outputs_at
+from icecore.prefix.pooling import canonical_pooling, pool
+from icecore.prefix.recording import Outlines, record
+from icecore.prefix.suffix import Place, Suffix, before
+from icecore.prefix.trees import holds_nan
+
+TOLERANCE = 1e-5  # of the largest value
+_TRIES = 12
+
+
+def cut(backbone: TorchBackbone, at: str, *, layer: str = LAST) -> tuple[Prefix, Suffix]:
+    """Cut a network after a module.
+
+    Args:
+        backbone: a torch network of any provider.
+        at: path of the module whose output is the boundary, or `input` to leave nothing frozen.
+        layer: what the suffix gives, `last` or `logits`.
+
+    Returns:
+        The prefix, whose rows the store keeps, and the suffix, which takes them.
+
+    Raises:
+        LayerError: there is no such module on the way to the layer, or something else crosses the cut; the nearest cut
+            that holds is named.
+
+    Example:
+        >>> from icecore import backbones
+        >>> net = backbones.load("icecore:vision-s@random", device="cpu")
+        >>> prefix, suffix = cut(net, "stages.2")
+        >>> x = torch.rand(2, 3, 96, 96)
+        >>> boundary = prefix.live("stages.2", list(x))
+        >>> torch.allclose(suffix(boundary, x), net.run(list(x), ["last"], lambda _, value: value)["last"], atol=1e-4)
+        True
+    """
+    cutter = Cutter(backbone, layer)
+    place = cutter.place(at)
+    suffix = cutter.suffix(place)
+    if suffix is None:
+        raise cutter.refusal(place)
+    return cutter.prefix([place]), suffix
+
+
+class Cutter:
+    """Cuts one network, at several places if need be.
+
+    Args:
+        backbone: a torch network.
+        layer: what the suffixes give.
+    """
+
+    def __init__(self, backbone: TorchBackbone, layer: str = LAST) -> None:
+        self.backbone, self.layer = backbone, layer
+        self.way: Way = backbone.way(layer)
+        self._probe = backbone.probes()[-1]
+        self._calls, self._expected = record(backbone.module, self.way, layer, self._probe)
+        self._outlines = Outlines(backbone.module, self.way, layer)
+
+    def place(self, at: str) -> Place:
+        """After the last call of a module. Raises LayerError."""
+        if at == INPUT:
+            return Place(INPUT)
+        found = [place for place in self.places() if place.at == at]
+        if not found:
+            raise no_such_layer(self.backbone, at)
+        return found[-1]
+
+    def places(self) -> list[Place]:
+        """Every place on the way to the layer, in run order: after the last calls of modules that can be taken."""
+        known = self.backbone.layers()
+        last = {call.path: call for call in self._calls if call.path in known and call.output is not None}
+        ordered = sorted(last.values(), key=lambda call: call.finished)
+        end = max((call.finished for call in self._calls if call.output is not None), default=0)
+        return [Place(INPUT), *(Place(c.path, c.number, c.finished) for c in ordered if c.finished <= end)]
+
+    def prefix(self, places: Sequence[Place]) -> Prefix:
+        """The network below some places."""
+        return Prefix(self.backbone, self.way, sorted(places, key=lambda place: place.time))
+
+    def suffix(self, place: Place) -> Suffix | None:
+        """The network above a place; None where something else crosses there."""
+        for live in self._lives(place):
+            suffix = Suffix(
+                self.backbone.module,
+                self.way,
+                outlines=self._outlines,
+                layer=self.layer,
+                place=place,
+                calls=self._calls,
+                live=live,
+            )
+            if self._agrees(suffix):
+                suffix.equal_lengths = self._mixes(suffix)
+                return suffix
+        return None
+
+    def before(self, start: str) -> tuple[Place, Suffix]:
+        """The last place before a module starts at which the network can be cut. Raises LayerError."""
+        started = [call.started for call in self._calls if call.path == start]
+        if not started:
+            raise no_such_layer(self.backbone, start)
+        return self._first_that_holds([p for p in reversed(self.places()) if p.time < started[0]])
+
+    def refusal(self, place: Place) -> LayerError:
+        """The error for a place where something crosses, with the nearest that holds."""
+        others = [other for other in self.places() if other != place]
+        nearest = sorted(others, key=lambda other: abs(other.time - place.time))[:_TRIES]
+        good = next((other.at for other in nearest if self.suffix(other) is not None), INPUT)
+        return LayerError(
+            f"{self.backbone.id} cannot be cut after {place.at}: what earlier modules gave is used again behind it.",
+            do=f"Cut it after {good}, the nearest that holds.",
+        )
+
+    def _first_that_holds(self, places: Sequence[Place]) -> tuple[Place, Suffix]:
+        for place in [*places[:_TRIES], Place(INPUT)]:
+            suffix = self.suffix(place)
+            if suffix is not None:
+                return place, suffix
+        raise BackboneError(f"{self.backbone.id} cannot be replayed: two passes over one batch differ.")
+
+    def _lives(self, place: Place) -> Iterator[frozenset[str]]:
+        """Which modules before the cut are run: none; or those without weights that give the same for any data."""
+        yield frozenset()
+        own = {path for path, part in self.backbone.module.named_modules() if not _weighs(part)}
+        silent = {call.path for call in self._calls if call.path in own and before(call, place)} - {place.at}
+        if silent:
+            yield frozenset(silent)
+
+    def _agrees(self, suffix: Suffix) -> bool:
+        """Whether the replay gives what the network's own forward gives."""
+        with torch.no_grad():
+            try:
+                value = suffix(self._boundary(suffix.place), self._ghostly(suffix.place))
+            except (RuntimeError, ValueError, TypeError, IndexError, AttributeError):
+                return False
+        return not holds_nan(value) and _close(value, self._expected)
+
+    def _mixes(self, suffix: Suffix) -> bool:
+        """Whether rows of different lengths, padded again behind the cut, come out otherwise than alone."""
+        backbone = self.backbone
+        if not isinstance(backbone, SequenceBackbone) or backbone.equal_lengths:
+            return isinstance(backbone, SequenceBackbone)
+        batch = [backbone.prepare(sample) for sample in backbone.samples]
+        at = suffix.place.at
+        prefix = self.prefix([suffix.place])
+        with torch.no_grad():
+            boundary = None if at == INPUT else prefix.boundary(at, prefix.rows(batch), batch)
+            replayed = self._mean(suffix(boundary, backbone.stack(batch)), batch)
+        alone = torch.cat(
+            [
+                self._mean(record(backbone.module, self.way, self.layer, backbone.stack([one]))[1], [one])
+                for one in batch
+            ]
+        )
+        return not _close(replayed, alone)
+
+    def _mean(self, value: Tensor, batch: Sequence[Any]) -> Tensor:
+        """The layer's activation as a vector an item."""
+        layer = self.backbone.layers()[self.layer]
+        pooling = canonical_pooling(layer, "mean")
+        return self.backbone.reduced(layer, value, batch, lambda own, rows: pool(own, rows, pooling))
+
+    def _boundary(self, place: Place) -> Any:
+        return None if place.at == INPUT else outputs_at(self.way, self.backbone.module, [place], self._probe)[place.at]
+
+    def _ghostly(self, place: Place) -> Any:
+        return self._probe if place.at == INPUT else ghostly(self._probe)
+
+
+def ghostly(inputs: Any) -> Any:
+    """Arguments of a forward with NaN in the place of real numbers."""
+    if isinstance(inputs, Tensor):
+        return inputs.new_full((), torch.nan).expand(inputs.shape) if inputs.is_floating_point() else inputs
+    return {name: ghostly(value) for name, value in inputs.items()}
+
+
+def _weighs(part: Any) -> bool:
+    return next(part.parameters(), None) is not None
+
+
+def _close(value: Tensor, expected: Tensor) -> bool:
+    if value.shape != expected.shape:
+        return False
+    largest = float(expected.abs().max().clamp(min=torch.finfo(torch.float32).tiny))
+    return float((value - expected).abs().max()) <= TOLERANCE * largest
