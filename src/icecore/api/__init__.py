@@ -9,10 +9,10 @@ from icecore.api.model import TransferModel
 from icecore.api.options import open_store
 from icecore.api.predictions import predictions_bad_json, predictions_json, require_format, write_predictions
 from icecore.api.pretrained import PretrainedModel
-from icecore.api.reports import Evaluation, Extraction, FitReport, TargetReport
+from icecore.api.reports import Evaluation, Extraction, FitReport, TargetReport, TuningReport
 from icecore.api.sources import inputs_of
 from icecore.api.storing import table_line
-from icecore.api.verbs import evaluate, extract, fit, predict
+from icecore.api.verbs import evaluate, extract, fine_tune, fit, predict
 
 __all__ = [
     "BackboneInfo",
@@ -27,9 +27,11 @@ __all__ = [
     "TargetReport",
     "TransferClassifier",
     "TransferModel",
+    "TuningReport",
     "as_json",
     "evaluate",
     "extract",
+    "fine_tune",
     "fit",
     "inputs_of",
     "inspect",

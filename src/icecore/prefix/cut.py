@@ -109,12 +109,21 @@ class Cutter:
                 return suffix
         return None
 
+    def started(self, path: str) -> int:
+        """When a module started first, on the clock of places. Raises LayerError where it is not on the way."""
+        times = [call.started for call in self._calls if call.path == path]
+        if not times:
+            raise no_such_layer(self.backbone, path)
+        return times[0]
+
     def before(self, start: str) -> tuple[Place, Suffix]:
         """The last place before a module starts at which the network can be cut. Raises LayerError."""
-        started = [call.started for call in self._calls if call.path == start]
-        if not started:
-            raise no_such_layer(self.backbone, start)
-        return self._first_that_holds([p for p in reversed(self.places()) if p.time < started[0]])
+        started = self.started(start)
+        return self._first_that_holds([place for place in reversed(self.places()) if place.time < started])
+
+    def whole(self) -> tuple[Place, Suffix]:
+        """The cut at the input: nothing is frozen."""
+        return self._first_that_holds([])
 
     def refusal(self, place: Place) -> LayerError:
         """The error for a place where something crosses, with the nearest that holds."""

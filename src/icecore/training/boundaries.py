@@ -22,7 +22,7 @@ from icecore.features import Features, Progress, extract
 from icecore.prefix import Column, Cutter, Place, Prefix
 from icecore.store import Store
 from icecore.training.examples import Examples, Live, Stored
-from icecore.training.settings import Settings
+from icecore.training.settings import TrainingSettings
 
 _SAMPLE = 64  # items whose lengths say how large boundaries will be
 _SHARE_OF_DISK, _SHARE_OF_MEMORY = 0.5, 0.25
@@ -51,7 +51,7 @@ def prepare(
     places: Sequence[Place],
     dataset: Dataset,
     columns: Sequence[Column],
-    settings: Settings,
+    settings: TrainingSettings,
     *,
     store: Store,
     progress: Progress,
@@ -94,7 +94,7 @@ def size_of(prefix: Prefix, dataset: Dataset) -> int:
     return int(len(dataset) * prefix.row_bytes(items) / max(1, len(items)))
 
 
-def _room(store: Store, settings: Settings) -> float:
+def _room(store: Store, settings: TrainingSettings) -> float:
     if settings.store_limit is not None:
         return settings.store_limit
     folder = next(path for path in (store.root, *store.root.parents) if path.exists())

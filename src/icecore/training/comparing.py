@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +12,9 @@ from icecore.errors import DataError
 from icecore.evaluation import Estimate, Fold, folds, metrics, paired_difference, untested
 from icecore.heads import Head
 from icecore.training.loop import Task
-from icecore.training.tuning import Told, Tuned, Tuner
+from icecore.training.tuning import Tuned, Tuner
 
+Part = tuple[np.ndarray, np.ndarray, np.ndarray]  # rows to train on, to stop by, and to compare on
 Metrics = dict[str, Estimate | None]
 _HELD = 5  # one in so many training rows stops the training
 _LEAST_HELD = 10  # fewer say nothing about when to stop
@@ -48,14 +49,18 @@ class Comparison:
     tuned: Tuned
 
     @property
+    def how(self) -> str:
+        """On which rows, in words."""
+        where = f"{self.folds} folds" if self.folds > 1 else "rows held out"
+        return f"compared on {self.rows:,} items that neither model has seen ({where})"
+
+    @property
     def better(self) -> bool:
         """Whether the tuned model is better beyond doubt."""
         return self.difference.low > 0
 
 
-def plan(
-    task: Task, splits: np.ndarray | None, n_folds: int, seed: int
-) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def plan(task: Task, splits: np.ndarray | None, n_folds: int, seed: int) -> list[Part]:
     """(training, early stopping, comparison) rows of each fold.
 
     With given splits they are `train`, `val` and `test`; where there is no `val`, some of `train` stop the training.
@@ -82,8 +87,7 @@ def held_out(task: Task, rows: np.ndarray, seed: int) -> tuple[np.ndarray, np.nd
 def compare(
     tuner: Tuner,
     frozen: Sequence[FrozenTarget],
-    parts: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]],
-    told: Callable[[int], Told],
+    parts: Sequence[Part],
 ) -> Comparison:
     """Tune in every fold, refit the frozen heads on the same rows, and compare them on the rest.
 
@@ -91,7 +95,6 @@ def compare(
         tuner: trains.
         frozen: the model that it has to beat.
         parts: see `plan`.
-        told: from the number of a fold to what is told of its epochs.
 
     Raises DataError where there is nothing to compare on.
     """
@@ -103,7 +106,9 @@ def compare(
     theirs: list[list[np.ndarray]] = []
     tuned: Tuned | None = None
     for number, (train, held, test) in enumerate(parts):
-        tuned = tuner.tune(train, held, told(number))
+        tuned = tuner.tune(
+            train, held, f"fine-tuning fold {number + 1} of {len(parts)}" if len(parts) > 1 else "fine-tuning"
+        )
         ours.append(tuner.probabilities(tuned, test))
         seen = np.sort(np.concatenate([train, held]))
         theirs.append([_refitted(f, seen, test, task, t) for t, f in enumerate(frozen)])

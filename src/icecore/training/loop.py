@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,13 +14,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from icecore.errors import TrainingError
+from icecore.features import Progress
+from icecore.features.progress import Task as ProgressTask
 from icecore.heads.calibration import temperature
 from icecore.heads.weighting import class_weights
 from icecore.prefix.trees import Tree
 from icecore.training.batches import plain_batches, training_batches
 from icecore.training.examples import Batch, Choice, Examples
 from icecore.training.optimiser import moving, optimiser_for, schedule
-from icecore.training.settings import Settings
+from icecore.training.settings import TrainingSettings
 from icecore.training.sharing import Sharing
 from icecore.training.tunable import Tunable, as_codes, copied
 
@@ -92,7 +94,7 @@ class Loop:
         net: Tunable,
         examples: Examples,
         task: Task,
-        settings: Settings,
+        settings: TrainingSettings,
         sharing: Sharing,
     ) -> None:
         self.net, self.examples, self.codes, self.settings = net, examples, task.codes, settings
@@ -107,7 +109,8 @@ class Loop:
         held: np.ndarray,
         *,
         epochs: int,
-        told: Callable[[Epoch], None] = lambda _: None,
+        progress: Progress,
+        label: str = "fine-tuning",
         keep: Callable[[Loop], None] = lambda _: None,
     ) -> None:
         """Train on some rows, look at others after every epoch, and leave the best weights in the net.
@@ -116,7 +119,8 @@ class Loop:
             rows: positions of the training items.
             held: positions of the items for early stopping; may be empty, and then the last weights are kept.
             epochs: at most.
-            told: called after every epoch.
+            progress: told of every epoch.
+            label: what it is called there.
             keep: called after every epoch, to write a checkpoint.
 
         Raises TrainingError where the loss is not finite.
@@ -125,8 +129,7 @@ class Loop:
         if not self.state.average:
             self.state.average = {name: value.detach().clone() for name, value in self.net.weights().items()}
         while self.state.epoch < epochs and not self._tired(held):
-            self._epoch(rows, held, epochs)
-            told(self.state.log[-1])
+            self._epoch(rows, held, epochs, progress, label)
             keep(self)
         self.net.load_weights(self.state.best or self.state.average)
         self.net.eval()
@@ -149,33 +152,61 @@ class Loop:
             parts = [self.net.features(b).float().cpu().numpy() for b in self.examples.batches(choices)]
         return np.concatenate(parts)[np.argsort(np.concatenate([index for index, _ in choices]), kind="stable")]
 
+    def checkpoint(self) -> dict[str, Any]:
+        """Everything that the next epoch depends on, as plain values and tensors."""
+        state = {name: value for name, value in vars(self.state).items() if name != "log"}
+        return {
+            "state": state | {"log": [asdict(epoch) for epoch in self.state.log]},
+            "weights": copied(self.net.weights()),
+            "optimiser": self.optimiser.state_dict(),
+        }
+
+    def resume(self, kept: dict[str, Any]) -> None:
+        """Go on from a checkpoint. Raises KeyError, RuntimeError or ValueError where it does not fit."""
+        own = self.net.weights()
+        average = {name: value.to(own[name].device) for name, value in kept["state"]["average"].items()}
+        self.optimiser.load_state_dict(kept["optimiser"])
+        self.net.load_weights(kept["weights"])
+        log = [Epoch(**epoch) for epoch in kept["state"]["log"]]
+        self.state = State(**{**kept["state"], "log": log, "average": average})
+
     def autocast(self) -> AbstractContextManager[Any]:
         """The precision that was asked for."""
         if not wants_bfloat16(self.settings.precision, self.device):
             return nullcontext()
         return torch.autocast(self.device.type, torch.bfloat16)
 
-    def _epoch(self, rows: np.ndarray, held: np.ndarray, epochs: int) -> None:
+    def _epoch(self, rows: np.ndarray, held: np.ndarray, epochs: int, progress: Progress, label: str) -> None:
         began, state, plan = time.monotonic(), self.state, self.settings
         rng = np.random.default_rng([plan.seed, state.epoch])
         torch.manual_seed(int(rng.integers(1 << 62)))
         choices = training_batches(rows, plan.batch_size, plan.views, rng, self.examples.lengths, equal=self._equal)
         steps = epochs * -(-len(choices) // plan.accumulate)
-        losses, rates = [], {}
-        self.net.train()
-        shares = [self._sharing.share(choice) for choice in choices]
-        for number, (batch, choice) in enumerate(zip(self.examples.batches(shares), shares, strict=True)):
-            if number % plan.accumulate == 0:
-                rates = schedule(self.optimiser, state.step, steps, plan.warmup)
-            group = min(plan.accumulate, len(choices) - number // plan.accumulate * plan.accumulate)
-            losses.append(self._backward(batch, choice, group, rng, number))
-            if (number + 1) % plan.accumulate == 0 or number + 1 == len(choices):
-                self._step()
+        with progress.task(f"{label}, epoch {state.epoch + 1} of {epochs}{_so_far(state.log)}", len(choices)) as task:
+            losses, rates = self._pass(choices, steps, rng, task)
         trained = time.monotonic() - began
         state.epoch += 1
         loss, accuracy = self._look(held) if len(held) else (None, None)
         seconds = {"suffix": trained, "evaluation": time.monotonic() - began - trained}
         state.log.append(Epoch(state.epoch, float(np.mean(losses)), loss, accuracy, rates, seconds))
+
+    def _pass(
+        self, choices: Sequence[Choice], steps: int, rng: np.random.Generator, task: ProgressTask
+    ) -> tuple[list[float], dict[str, float]]:
+        """All batches once. Returns the loss of each, and the learning rates at the end."""
+        plan, losses, rates = self.settings, [], dict[str, float]()
+        shares = [self._sharing.share(choice) for choice in choices]
+        self.net.train()
+        for number, (batch, choice) in enumerate(zip(self.examples.batches(shares), shares, strict=True)):
+            first = number - number % plan.accumulate
+            if number == first:
+                rates = schedule(self.optimiser, self.state.step, steps, plan.warmup)
+            group = min(plan.accumulate, len(choices) - first)
+            losses.append(self._backward(batch, choice, group, rng, number))
+            if number + 1 == first + group:
+                self._step()
+            task.advance(1)
+        return losses, rates
 
     def _backward(self, batch: Batch, choice: Choice, group: int, rng: np.random.Generator, number: int) -> float:
         targets = as_codes(self.codes, choice[0], self.device)
@@ -252,6 +283,13 @@ def wants_bfloat16(precision: str, device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return device.type == "cpu" and bool(torch.cpu.get_capabilities().get("amx_bf16", False))
+
+
+def _so_far(log: Sequence[Epoch]) -> str:
+    if not log:
+        return ""
+    held = log[-1].held_out_accuracy
+    return f" (loss {log[-1].loss:.3f}{'' if held is None else f', held-out accuracy {held:.3f}'})"
 
 
 def _judged(logits: np.ndarray, codes: np.ndarray) -> tuple[float, float]:

@@ -10,13 +10,13 @@ import torch
 from torch import nn
 
 from icecore.prefix import blocks
-from icecore.training.settings import Settings
+from icecore.training.settings import TrainingSettings
 from icecore.training.tunable import Tunable
 
 HEAD, AFTER, BELOW = "head", "after the blocks", "before the blocks"
 
 
-def optimiser_for(net: Tunable, backbone: Any, settings: Settings) -> torch.optim.AdamW:
+def optimiser_for(net: Tunable, backbone: Any, settings: TrainingSettings) -> torch.optim.AdamW:
     """A group of parameters for each block, with and without weight decay; the head has a group of its own."""
     groups: dict[tuple[str, bool], list[nn.Parameter]] = {}
     chain = blocks(backbone)
@@ -40,7 +40,7 @@ def optimiser_for(net: Tunable, backbone: Any, settings: Settings) -> torch.opti
     )
 
 
-def learning_rates(names: set[str], chain: Sequence[str], settings: Settings) -> dict[str, float]:
+def learning_rates(names: set[str], chain: Sequence[str], settings: TrainingSettings) -> dict[str, float]:
     """The highest learning rate of each block: it decays with the distance from the last; what follows has the full."""
     depth = {name: len(chain) - 1 - i for i, name in enumerate(chain)}
     lowest = max((depth[name] for name in names if name in depth), default=0)

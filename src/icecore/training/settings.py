@@ -14,7 +14,7 @@ _BELOW_ONE = ("warmup", "label_smoothing", "average", "dropout")
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class TrainingSettings:
     """How to fine-tune.
 
     Attributes:

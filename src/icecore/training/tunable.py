@@ -22,7 +22,7 @@ class Tunable(nn.Module):
         heads: layers (n, d) -> logits (n, k) for each target.
         pooling: of what the suffix gives.
         train_norm: let normalisation layers of the suffix learn.
-        dropout: see `Settings`.
+        dropout: see `TrainingSettings`.
     """
 
     def __init__(
