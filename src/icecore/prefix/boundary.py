@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from icecore.backbones import FREE, INPUT, Layer, Reduce, TorchBackbone, reduced_in_groups
 from icecore.backbones.hooks import hooks
 from icecore.backbones.way import Enough, Way
+from icecore.errors import BackboneError, LayerError
 from icecore.prefix.columns import Column
 from icecore.prefix.pooling import BOUNDARY
 from icecore.prefix.suffix import Place
@@ -34,14 +35,15 @@ class Leaf:
         shape: of one row, a window of the input; `FREE` for an axis as long as the window.
         longest: the same for the longer of the probes.
         dtype: as the network has it.
-        shared: whether one row serves the whole batch.
+        each: rows of the tensor for each window, more than 1 where heads are counted with them; 0 where one row serves
+            the whole batch.
     """
 
     name: str
     shape: tuple[int, ...]
     longest: tuple[int, ...]
     dtype: torch.dtype
-    shared: bool
+    each: int
 
 
 class Prefix:
@@ -129,8 +131,8 @@ class Prefix:
         """For each leaf of each boundary what is kept of each of the prepared inputs."""
         outputs = outputs_at(self._way, self.backbone.module, self.places, self.backbone.stack(batch))
         found: dict[str, list[Tensor]] = {}
-        for at, leaves in self._leaves.items():
-            tree = Tree.of(outputs[at])
+        for at, value in outputs.items():
+            tree, leaves = Tree.of(value), self._leaves[at]
             for leaf, place in zip(leaves, tree.tensors, strict=True):
                 found[leaf.name] = self._kept(leaf, tree.leaves[place], batch)
         return found
@@ -138,17 +140,25 @@ class Prefix:
     def _looked_at(self, place: Place) -> tuple[Tree, list[Leaf]]:
         """The structure of a boundary and its tensors, from probes of two lengths and two sizes of batch."""
         if place.at == INPUT:
-            return Tree((), None), []
+            return Tree.of(None), []
         trees = [Tree.of(self._probed(place, probe)) for probe in self.backbone.probes()]
         single = Tree.of(self._probed(place, _one_of(self.backbone.probes()[-1])))
         shorter, longer = trees[0], trees[-1]
+        windows = _windows_of(self.backbone.probes()[-1])
         leaves = []
         for number, i in enumerate(longer.tensors):
-            long, short = tuple(longer.leaves[i].shape[1:]), tuple(shorter.leaves[i].shape[1:])
+            each = _rows_each(single.leaves[i], longer.leaves[i], windows) if longer.plain else None
+            if each is None:
+                raise LayerError(
+                    f"{self.id} cannot be cut after {place.at}: what it gives cannot be told apart by items.",
+                    expected="Tensors whose first axis counts the items, in tuples, lists or dictionaries.",
+                )
+            long, short = (
+                ((each, *v.shape[1:]) if each > 1 else v.shape[1:]) for v in (longer.leaves[i], shorter.leaves[i])
+            )
             shape = tuple(a if a == b else FREE for a, b in zip(long, short, strict=True))
             name = f"{place.at}#{number}" if number else place.at
-            shared = len(single.leaves[i]) == len(longer.leaves[i])
-            leaves.append(Leaf(name, shape, long, longer.leaves[i].dtype, shared))
+            leaves.append(Leaf(name, shape, tuple(long), longer.leaves[i].dtype, each))
         return longer, leaves
 
     def _probed(self, place: Place, probe: Any) -> Any:
@@ -157,7 +167,9 @@ class Prefix:
     def _kept(self, leaf: Leaf, value: Tensor, batch: Sequence[Any]) -> list[Tensor]:
         """An item's rows: the tensor without padding; of several windows one flat run of numbers."""
         lengths = self.backbone.lengths(batch)
-        rows = iter(value.expand(sum(map(len, lengths)), *value.shape[1:]) if leaf.shared else value)
+        rows = iter(value.view(-1, leaf.each, *value.shape[1:]) if leaf.each > 1 else value)
+        if leaf.each == 0:
+            rows = iter(value.expand(sum(map(len, lengths)), *value.shape[1:]))
         kept = []
         for own in lengths:
             parts = [self._real(leaf, next(rows), length, batch) for length in own]
@@ -174,7 +186,8 @@ class Prefix:
         lengths = self.backbone.lengths(batch)
         whole = self._size(leaf, self.backbone.longest(batch)) if FREE in leaf.shape else leaf.shape
         parts = [part for own, row in zip(lengths, rows, strict=True) for part in self._windows(leaf, row, own)]
-        value = torch.stack([_padded(part, whole) for part in (parts[:1] if leaf.shared else parts)])
+        value = torch.stack([_padded(part, whole) for part in (parts if leaf.each else parts[:1])])
+        value = value.flatten(0, 1) if leaf.each > 1 else value
         return value.to(self.backbone.device, leaf.dtype)
 
     def _windows(self, leaf: Leaf, row: Tensor, lengths: Sequence[int]) -> Sequence[Tensor]:
@@ -195,6 +208,8 @@ def outputs_at(way: Way, module: nn.Module, places: Sequence[Place], inputs: Any
     """Run a network as far as the last of some places. Returns what the modules there gave, by their paths."""
     wanted = {place.at: place.number for place in places if place.at != INPUT}
     found: dict[str, Any] = {}
+    if not wanted:
+        return found
     calls = dict.fromkeys(wanted, 0)
 
     def after(path: str, _module: nn.Module, output: Any) -> None:
@@ -207,6 +222,11 @@ def outputs_at(way: Way, module: nn.Module, places: Sequence[Place], inputs: Any
     module.eval()
     with torch.no_grad(), hooks(module, lambda *_: None, after, only=set(wanted)), suppress(Enough):
         way.forward(module, inputs)
+    if len(found) < len(wanted):
+        raise BackboneError(
+            f"The layers {', '.join(wanted.keys() - found)} did not run on this input as they did on the probe input.",
+            expected="A network that runs the same modules for every input.",
+        )
     return found
 
 
@@ -220,6 +240,18 @@ def _copied(output: Any, *, last: bool) -> Any:
 
 def _one_of(probe: Any) -> Any:
     return {name: value[:1] for name, value in probe.items()} if isinstance(probe, Mapping) else probe[:1]
+
+
+def _windows_of(probe: Any) -> int:
+    return len(next(iter(probe.values())) if isinstance(probe, Mapping) else probe)
+
+
+def _rows_each(single: Tensor, probe: Tensor, windows: int) -> int | None:
+    """Rows for each window, from what a tensor is for one window and for several; None where that cannot be known."""
+    one, several = ((len(value) if value.dim() else 0) for value in (single, probe))
+    if one == several == 1:
+        return 0
+    return one if one and several == one * windows else None
 
 
 def _axes(leaf: Leaf) -> tuple[str, ...]:

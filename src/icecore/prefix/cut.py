@@ -18,7 +18,7 @@ from icecore.prefix.boundary import Prefix, outputs_at
 from icecore.prefix.pooling import canonical_pooling, pool
 from icecore.prefix.recording import Outlines, record
 from icecore.prefix.suffix import Place, Suffix, before
-from icecore.prefix.trees import holds_nan
+from icecore.prefix.trees import Ghost, Tree, holds_nan
 
 TOLERANCE = 1e-5  # of the largest value
 _TRIES = 12
@@ -50,10 +50,10 @@ def cut(backbone: TorchBackbone, at: str, *, layer: str = LAST) -> tuple[Prefix,
     """
     cutter = Cutter(backbone, layer)
     place = cutter.place(at)
-    suffix = cutter.suffix(place)
+    prefix, suffix = cutter.prefix([place]), cutter.suffix(place)
     if suffix is None:
         raise cutter.refusal(place)
-    return cutter.prefix([place]), suffix
+    return prefix, suffix
 
 
 class Cutter:
@@ -76,6 +76,11 @@ class Cutter:
         if at == INPUT:
             return Place(INPUT)
         found = [place for place in self.places() if place.at == at]
+        if not found and at in self.backbone.layers():
+            raise LayerError(
+                f"{self.backbone.id} cannot be cut after {at}: it gives {self.layer}, or comes behind it.",
+                do=f"Cut it after {self.places()[-1].at}, the last place before.",
+            )
         if not found:
             raise no_such_layer(self.backbone, at)
         return found[-1]
@@ -85,15 +90,18 @@ class Cutter:
         known = self.backbone.layers()
         last = {call.path: call for call in self._calls if call.path in known and call.output is not None}
         ordered = sorted(last.values(), key=lambda call: call.finished)
-        end = max((call.finished for call in self._calls if call.output is not None), default=0)
-        return [Place(INPUT), *(Place(c.path, c.number, c.finished) for c in ordered if c.finished <= end)]
+        return [Place(INPUT), *(Place(call.path, call.number, call.finished) for call in ordered)]
 
     def prefix(self, places: Sequence[Place]) -> Prefix:
         """The network below some places."""
         return Prefix(self.backbone, self.way, sorted(places, key=lambda place: place.time))
 
     def suffix(self, place: Place) -> Suffix | None:
-        """The network above a place; None where something else crosses there."""
+        """The network above a place; None where something else crosses there, or the boundary cannot be stored."""
+        try:
+            prefix = self.prefix([place])
+        except LayerError:
+            return None
         for live in self._lives(place):
             suffix = Suffix(
                 self.backbone.module,
@@ -105,7 +113,7 @@ class Cutter:
                 live=live,
             )
             if self._agrees(suffix):
-                suffix.equal_lengths = self._mixes(suffix)
+                suffix.equal_lengths = self._mixes(suffix, prefix)
                 return suffix
         return None
 
@@ -134,32 +142,40 @@ class Cutter:
         raise BackboneError(f"{self.backbone.id} cannot be replayed: two passes over one batch differ.")
 
     def _lives(self, place: Place) -> Iterator[frozenset[str]]:
-        """Which modules before the cut are run: none; or those without weights that give the same for any data."""
+        """Which modules before the cut are run: none; or those that may give the same for any data.
+
+        They have no weights (rotary positions), or what they give is of one shape for any number of items (relative
+        positions). Where it depends on the data all the same, it does on NaN.
+        """
         yield frozenset()
-        own = {path for path, part in self.backbone.module.named_modules() if not _weighs(part)}
-        silent = {call.path for call in self._calls if call.path in own and before(call, place)} - {place.at}
-        if silent:
-            yield frozenset(silent)
+        over = [call for call in self._calls if before(call, place) and call.path != place.at]
+        live = {call.path for call in over if not _weighs(self.backbone.module.get_submodule(call.path))}
+        outlines = self._outlines(self._probe)
+        counting = {call.path for call in over if _counts_items(outlines.get((call.path, call.number)))}
+        live |= {call.path for call in over} - counting
+        if live:
+            yield frozenset(live)
 
     def _agrees(self, suffix: Suffix) -> bool:
         """Whether the replay gives what the network's own forward gives."""
-        with torch.no_grad():
+        boundary, inputs = self._boundary(suffix.place), self._ghostly(suffix.place)
+        for suffix.solid in (False, True):
             try:
-                value = suffix(self._boundary(suffix.place), self._ghostly(suffix.place))
-            except (RuntimeError, ValueError, TypeError, IndexError, AttributeError):
-                return False
-        return not holds_nan(value) and _close(value, self._expected)
+                with torch.no_grad():
+                    value = suffix(boundary, inputs)
+            except Exception:  # noqa: BLE001, S112 - whatever a network may raise on a ghost
+                continue
+            return not holds_nan(value) and _close(value, self._expected)
+        return False
 
-    def _mixes(self, suffix: Suffix) -> bool:
+    def _mixes(self, suffix: Suffix, prefix: Prefix) -> bool:
         """Whether rows of different lengths, padded again behind the cut, come out otherwise than alone."""
         backbone = self.backbone
         if not isinstance(backbone, SequenceBackbone) or backbone.equal_lengths:
             return isinstance(backbone, SequenceBackbone)
         batch = [backbone.prepare(sample) for sample in backbone.samples]
-        at = suffix.place.at
-        prefix = self.prefix([suffix.place])
         with torch.no_grad():
-            boundary = None if at == INPUT else prefix.boundary(at, prefix.rows(batch), batch)
+            boundary = prefix.boundary(suffix.place.at, prefix.rows(batch), batch)
             replayed = self._mean(suffix(boundary, backbone.stack(batch)), batch)
         alone = torch.cat(
             [
@@ -191,6 +207,10 @@ def ghostly(inputs: Any) -> Any:
 
 def _weighs(part: Any) -> bool:
     return next(part.parameters(), None) is not None
+
+
+def _counts_items(outline: Tree | None) -> bool:
+    return outline is None or any(isinstance(leaf, Ghost) and leaf.counts_items for leaf in outline.leaves)
 
 
 def _close(value: Tensor, expected: Tensor) -> bool:

@@ -62,6 +62,7 @@ def record(module: nn.Module, way: Way, layer: str, inputs: Any) -> tuple[list[C
     def _now() -> int:
         return next(clock)
 
+    module.eval()  # whoever trains the module may have left it in training mode
     with torch.no_grad(), hooks(module, before, after):
         way.run(module, inputs, [layer], lambda _name, value: taken.append(value.clone()))
     return [call for call in calls if call.path != way.classifier], taken[0]
