@@ -53,6 +53,7 @@ class FixedWindows(SequenceBackbone):
         return max(map(math.prod, outputs), default=1)
 
     def stack(self, batch: Sequence[Windows]) -> dict[str, Tensor]:
+        """The windows of all inputs, as the arguments of the forward."""
         windows = [window for item in batch for window in item.windows]
         stacked = {name: torch.stack([window.inputs[name] for window in windows]) for name in windows[0].inputs}
         return {name: value.to(self.device, non_blocking=True) for name, value in stacked.items()}

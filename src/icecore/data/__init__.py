@@ -31,6 +31,7 @@ from icecore.data.sound_summary import sound_summary, summary_size
 from icecore.data.sounds import Sound, decode_sound
 from icecore.data.texts import bag_of_words, decode_text
 from icecore.data.values import ArrowValues, ListValues, Values
+from icecore.data.views import View, ViewedPreprocessing, views_of
 
 __all__ = [
     "IMAGE",
@@ -52,6 +53,8 @@ __all__ = [
     "Reader",
     "Sound",
     "Values",
+    "View",
+    "ViewedPreprocessing",
     "WaveformPreprocessing",
     "Windowed",
     "bag_of_words",
@@ -71,4 +74,5 @@ __all__ = [
     "row_key",
     "sound_summary",
     "summary_size",
+    "views_of",
 ]

@@ -6,9 +6,10 @@ puts rows together again to what the module at the cut gave for a batch.
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Hashable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +20,15 @@ from torch import Tensor, nn
 from icecore.backbones import FREE, INPUT, Layer, Reduce, TorchBackbone, reduced_in_groups
 from icecore.backbones.hooks import hooks
 from icecore.backbones.way import Enough, Way
+from icecore.data import View, ViewedPreprocessing
 from icecore.errors import BackboneError, LayerError
 from icecore.prefix.columns import Column
 from icecore.prefix.pooling import BOUNDARY
 from icecore.prefix.suffix import Place
-from icecore.prefix.trees import Tree
+from icecore.prefix.trees import Tree, cloned
+
+
+_UNKNOWN = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,7 @@ class Leaf:
     """One tensor of a boundary.
 
     Attributes:
-        name: the layer that it is stored as: the path of the module, `path#1` for its second tensor, and so on.
+        name: the layer that it is stored as: `path#0` for the first tensor that the module gives, and so on.
         shape: of one row, a window of the input; `FREE` for an axis as long as the window.
         longest: the same for the longer of the probes.
         dtype: as the network has it.
@@ -55,6 +60,9 @@ class Prefix:
         backbone: the network.
         way: how it is run.
         places: where it is cut, in run order.
+
+    Attributes:
+        view: the view of every item that it takes; None for the item itself.
     """
 
     def __init__(self, backbone: TorchBackbone, way: Way, places: Sequence[Place]) -> None:
@@ -63,6 +71,7 @@ class Prefix:
         self.preprocessing, self.licence, self.source = backbone.preprocessing, backbone.licence, backbone.source
         self.notes, self.architecture, self.device = backbone.notes, backbone.architecture, backbone.device
         self._way = way
+        self.view: View | None = None
         self._trees: dict[str, Tree] = {}
         self._leaves: dict[str, list[Leaf]] = {}
         for place in self.places:
@@ -87,21 +96,31 @@ class Prefix:
         at = next((at for at, leaves in self._leaves.items() if layer in [leaf.name for leaf in leaves]), layer)
         return self.backbone.weights_digest(at)
 
+    def viewed(self, view: View) -> Prefix:
+        """The same of a numbered view of every item; of view 0, itself."""
+        if view.number == 0:
+            return self
+        other = copy.copy(self)
+        other.view = view
+        other.preprocessing = ViewedPreprocessing(self.backbone.preprocessing, view)
+        return other
+
     def prepare(self, decoded: Any) -> Any:
-        """Preprocess one decoded input."""
-        return self.backbone.prepare(decoded)
+        """Preprocess one decoded input, or its view."""
+        return self.backbone.prepare(decoded if self.view is None else self.view(decoded))
 
     def bucket(self, prepared: Any) -> Hashable:
         """Inputs of the same bucket may share a batch."""
         return self.backbone.bucket(prepared)
 
     def run(self, batch: Sequence[Any], layers: Sequence[str], reduce: Reduce) -> dict[str, Tensor]:
-        """Run prepared inputs as far as the last cut asked for. See `Extractor.run`."""
-        known = self.layers()
-        parts = [self.rows(piece) for piece in self.backbone.pieces(batch)]
-        return {
-            name: torch.cat([reduced_in_groups(known[name], part[name], reduce) for part in parts]) for name in layers
-        }
+        """Run prepared inputs as far as the last cut, or as the last of the network's own layers asked for.
+
+        All comes from one pass. See `Extractor.run`.
+        """
+        own = [name for name in layers if name not in self._names]
+        parts = [self._run(piece, own, layers, reduce) for piece in self.backbone.pieces(batch)]
+        return {name: torch.cat([part[name] for part in parts]) for name in layers}
 
     def boundary(self, at: str, rows: Mapping[str, Sequence[Tensor]], batch: Sequence[Any]) -> Any:
         """What the module at a cut gave, from stored rows.
@@ -121,15 +140,33 @@ class Prefix:
     def live(self, at: str, batch: Sequence[Any]) -> Any:
         """What the module at a cut gives for prepared inputs, computed now."""
         place = next(place for place in self.places if place.at == at)
-        return (
-            None
-            if at == INPUT
-            else outputs_at(self._way, self.backbone.module, [place], self.backbone.stack(batch))[at]
-        )
+        return outputs_at(self._way, self.backbone.module, [place], self.backbone.stack(batch)).get(at)
 
     def rows(self, batch: Sequence[Any]) -> dict[str, list[Tensor]]:
         """For each leaf of each boundary what is kept of each of the prepared inputs."""
-        outputs = outputs_at(self._way, self.backbone.module, self.places, self.backbone.stack(batch))
+        return self._kept_of(
+            outputs_at(self._way, self.backbone.module, self.places, self.backbone.stack(batch)), batch
+        )
+
+    @property
+    def _names(self) -> set[str]:
+        return {leaf.name for leaves in self._leaves.values() for leaf in leaves}
+
+    def _run(
+        self, batch: Sequence[Any], own: Sequence[str], layers: Sequence[str], reduce: Reduce
+    ) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+        if own:
+            with taking(self.backbone.module, self.places) as outputs:  # the cuts, so that the pass comes as far
+                found = self.backbone.run(batch, list({*own, *(p.at for p in self.places)}), _only(own, reduce))
+            kept = self._kept_of(outputs, batch)
+        else:
+            kept = self.rows(batch)
+        known = self.layers()
+        leaves = {name: reduced_in_groups(known[name], rows, reduce) for name, rows in kept.items() if name in layers}
+        return {name: found[name] for name in own} | leaves
+
+    def _kept_of(self, outputs: Mapping[str, Any], batch: Sequence[Any]) -> dict[str, list[Tensor]]:
         found: dict[str, list[Tensor]] = {}
         for at, value in outputs.items():
             tree, leaves = Tree.of(value), self._leaves[at]
@@ -145,20 +182,19 @@ class Prefix:
         single = Tree.of(self._probed(place, _one_of(self.backbone.probes()[-1])))
         shorter, longer = trees[0], trees[-1]
         windows = _windows_of(self.backbone.probes()[-1])
+        rows = [_rows_each(single.leaves[i], longer.leaves[i], windows) for i in longer.tensors]
+        if _UNKNOWN in rows or not longer.plain:
+            raise LayerError(
+                f"{self.id} cannot be cut after {place.at}: what it gives cannot be told apart by items.",
+                expected="Tensors whose first axis counts the items, alone or in tuples, lists or dictionaries.",
+            )
         leaves = []
-        for number, i in enumerate(longer.tensors):
-            each = _rows_each(single.leaves[i], longer.leaves[i], windows) if longer.plain else None
-            if each is None:
-                raise LayerError(
-                    f"{self.id} cannot be cut after {place.at}: what it gives cannot be told apart by items.",
-                    expected="Tensors whose first axis counts the items, in tuples, lists or dictionaries.",
-                )
+        for number, (i, each) in enumerate(zip(longer.tensors, rows, strict=True)):
             long, short = (
                 ((each, *v.shape[1:]) if each > 1 else v.shape[1:]) for v in (longer.leaves[i], shorter.leaves[i])
             )
             shape = tuple(a if a == b else FREE for a, b in zip(long, short, strict=True))
-            name = f"{place.at}#{number}" if number else place.at
-            leaves.append(Leaf(name, shape, tuple(long), longer.leaves[i].dtype, each))
+            leaves.append(Leaf(f"{place.at}#{number}", shape, tuple(long), longer.leaves[i].dtype, each))
         return longer, leaves
 
     def _probed(self, place: Place, probe: Any) -> Any:
@@ -167,7 +203,7 @@ class Prefix:
     def _kept(self, leaf: Leaf, value: Tensor, batch: Sequence[Any]) -> list[Tensor]:
         """An item's rows: the tensor without padding; of several windows one flat run of numbers."""
         lengths = self.backbone.lengths(batch)
-        rows = iter(value.view(-1, leaf.each, *value.shape[1:]) if leaf.each > 1 else value)
+        rows = iter(value.reshape(-1, leaf.each, *value.shape[1:]) if leaf.each > 1 else value)
         if leaf.each == 0:
             rows = iter(value.expand(sum(map(len, lengths)), *value.shape[1:]))
         kept = []
@@ -206,36 +242,42 @@ class Prefix:
 
 def outputs_at(way: Way, module: nn.Module, places: Sequence[Place], inputs: Any) -> dict[str, Any]:
     """Run a network as far as the last of some places. Returns what the modules there gave, by their paths."""
-    wanted = {place.at: place.number for place in places if place.at != INPUT}
-    found: dict[str, Any] = {}
+    wanted = {place.at for place in places} - {INPUT}
     if not wanted:
-        return found
-    calls = dict.fromkeys(wanted, 0)
-
-    def after(path: str, _module: nn.Module, output: Any) -> None:
-        calls[path] += 1
-        if calls[path] == wanted[path]:
-            found[path] = _copied(output, last=len(found) + 1 == len(wanted))
-        if len(found) == len(wanted):
-            raise Enough
-
+        return {}
     module.eval()
-    with torch.no_grad(), hooks(module, lambda *_: None, after, only=set(wanted)), suppress(Enough):
+    with torch.no_grad(), taking(module, places, leave=True) as found, suppress(Enough):
         way.forward(module, inputs)
-    if len(found) < len(wanted):
+    if wanted > found.keys():
         raise BackboneError(
-            f"The layers {', '.join(wanted.keys() - found)} did not run on this input as they did on the probe input.",
+            f"The layers {', '.join(wanted - found.keys())} did not run on this input as they did on the probe input.",
             expected="A network that runs the same modules for every input.",
         )
     return found
 
 
-def _copied(output: Any, *, last: bool) -> Any:
-    """The next module may overwrite a tensor in place; after the last place there is none."""
-    if last:
-        return output
-    tree = Tree.of(output)
-    return tree.with_leaves([leaf.clone() if isinstance(leaf, Tensor) else leaf for leaf in tree.leaves])
+@contextmanager
+def taking(module: nn.Module, places: Sequence[Place], *, leave: bool = False) -> Iterator[dict[str, Any]]:
+    """Take what modules give at some places while a network runs; `leave` the forward after the last of them."""
+    wanted = {place.at: place.number for place in places if place.at != INPUT}
+    found: dict[str, Any] = {}
+    calls = dict.fromkeys(wanted, 0)
+
+    def after(path: str, _module: nn.Module, output: Any) -> None:
+        calls[path] += 1
+        if calls[path] == wanted[path]:
+            last = leave and len(found) + 1 == len(wanted)
+            found[path] = output if last else cloned(output)  # the next module may overwrite it
+        if leave and len(found) == len(wanted):
+            raise Enough
+
+    with hooks(module, lambda *_: None, after, only=set(wanted)):
+        yield found
+
+
+def _only(layers: Sequence[str], reduce: Reduce) -> Reduce:
+    """Reduce these layers; of others nothing is kept."""
+    return lambda layer, value: reduce(layer, value) if layer.name in layers else value.new_empty(len(value), 0)
 
 
 def _one_of(probe: Any) -> Any:
@@ -246,12 +288,12 @@ def _windows_of(probe: Any) -> int:
     return len(next(iter(probe.values())) if isinstance(probe, Mapping) else probe)
 
 
-def _rows_each(single: Tensor, probe: Tensor, windows: int) -> int | None:
-    """Rows for each window, from what a tensor is for one window and for several; None where that cannot be known."""
+def _rows_each(single: Tensor, probe: Tensor, windows: int) -> int:
+    """Rows for each window, from what a tensor is for one window and for several."""
     one, several = ((len(value) if value.dim() else 0) for value in (single, probe))
     if one == several == 1:
         return 0
-    return one if one and several == one * windows else None
+    return one if one and several == one * windows else _UNKNOWN
 
 
 def _axes(leaf: Leaf) -> tuple[str, ...]:
