@@ -27,7 +27,6 @@ from icecore.prefix.pooling import BOUNDARY
 from icecore.prefix.suffix import Place
 from icecore.prefix.trees import Tree, cloned
 
-
 _UNKNOWN = -1
 
 
@@ -222,7 +221,9 @@ class Prefix:
         lengths = self.backbone.lengths(batch)
         whole = self._size(leaf, self.backbone.longest(batch)) if FREE in leaf.shape else leaf.shape
         parts = [part for own, row in zip(lengths, rows, strict=True) for part in self._windows(leaf, row, own)]
-        value = torch.stack([_padded(part, whole) for part in (parts if leaf.each else parts[:1])])
+        if leaf.each == 0:
+            parts = [max(parts, key=Tensor.numel)]  # of the longest window, such as relative positions
+        value = torch.stack([_padded(part, whole) for part in parts])
         value = value.flatten(0, 1) if leaf.each > 1 else value
         return value.to(self.backbone.device, leaf.dtype)
 

@@ -119,27 +119,27 @@ class Cutter:
 
     def before(self, start: str) -> tuple[Place, Suffix]:
         """The last place before a module starts at which the network can be cut. Raises LayerError."""
-        started = [call.started for call in self._calls if call.path == start]
-        if not started:
+        started = {call.path: call.started for call in reversed(self._calls)}
+        if start not in started:
             raise no_such_layer(self.backbone, start)
-        return self._first_that_holds([p for p in reversed(self.places()) if p.time < started[0]])
+        earlier = [place for place in reversed(self.places()) if place.time < started[start]]
+        outer = [next(p for p in earlier if p.time < started[path]) for path in _around(start) if path in started]
+        for place in [*earlier[:_TRIES], *outer, Place(INPUT)]:
+            suffix = self.suffix(place)
+            if suffix is not None:
+                return place, suffix
+        raise BackboneError(f"{self.backbone.id} cannot be replayed: two passes over one batch differ.")
 
     def refusal(self, place: Place) -> LayerError:
         """The error for a place where something crosses, with the nearest that holds."""
         others = [other for other in self.places() if other != place]
-        nearest = sorted(others, key=lambda other: abs(other.time - place.time))[:_TRIES]
+        around = _around(place.at)
+        nearest = sorted(others, key=lambda other: (other.at not in around, abs(other.time - place.time)))[:_TRIES]
         good = next((other.at for other in nearest if self.suffix(other) is not None), INPUT)
         return LayerError(
             f"{self.backbone.id} cannot be cut after {place.at}: what earlier modules gave is used again behind it.",
             do=f"Cut it after {good}, the nearest that holds.",
         )
-
-    def _first_that_holds(self, places: Sequence[Place]) -> tuple[Place, Suffix]:
-        for place in [*places[:_TRIES], Place(INPUT)]:
-            suffix = self.suffix(place)
-            if suffix is not None:
-                return place, suffix
-        raise BackboneError(f"{self.backbone.id} cannot be replayed: two passes over one batch differ.")
 
     def _lives(self, place: Place) -> Iterator[frozenset[str]]:
         """Which modules before the cut are run: none; or those that may give the same for any data.
@@ -203,6 +203,11 @@ def ghostly(inputs: Any) -> Any:
     if isinstance(inputs, Tensor):
         return inputs.new_full((), torch.nan).expand(inputs.shape) if inputs.is_floating_point() else inputs
     return {name: ghostly(value) for name, value in inputs.items()}
+
+
+def _around(path: str) -> list[str]:
+    """Paths of the modules that a module is in, innermost first."""
+    return [path[:i] for i in range(len(path) - 1, 0, -1) if path[i] == "."]
 
 
 def _weighs(part: Any) -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from icecore.backbones import LAST
 from icecore.backbones.way import Way
 from icecore.prefix.recording import UNFINISHED, Call, Outlines, Spot
 from icecore.prefix.trees import cloned, haunted
@@ -115,7 +116,7 @@ class Suffix(nn.Module):
         self.place, self.layer, self.equal_lengths, self.solid = place, layer, False, False
         self._way, self._outlines, self._replay = way, outlines, _Replay()
         self._spots = {(call.path, call.number) for call in calls if _is_ghost(call, place, live)}
-        self._tuned = _used_after(module, calls, place, way.classifier)
+        self._tuned = _used_after(module, calls, place, way.classifier if layer == LAST else None)
         self.network = _copied(module, self._tuned)
         self.trainable = {name: value for name, value in self._own().items() if isinstance(value, nn.Parameter)}
         for value in self.trainable.values():
