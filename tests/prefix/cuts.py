@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from icecore.backbones import LAST, TorchBackbone, extras, load
 from icecore.data import ImagePreprocessing
-from icecore.prefix import Cutter, Prefix, Suffix, canonical_pooling, pool
+from icecore.prefix import Cutter, Prefix, Suffix, canonical_pooling, cut, pool
 from tests.sounds import sound
 from tests.texts import WORDS, write_network
 
@@ -31,6 +31,7 @@ _BODY = _CONV | {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads
 _LAYER = {"feat_extract_norm": "layer", "do_stable_layer_norm": True}
 SOUNDS = {"wav2vec2": ("Wav2Vec2", _BODY), "wav2vec2-layer": ("Wav2Vec2", _BODY | _LAYER), "wavlm": ("WavLM", _BODY)}
 KERAS = "keras:VGG16?input_shape=[32,32,3]@random"
+_STEPS = 10
 WINDOWS = "?long=windows&max_length=9"
 
 
@@ -90,7 +91,7 @@ def features(net: TorchBackbone, value: Tensor, batch: Sequence[Any]) -> Tensor:
 def difference(found: Tensor, expected: Tensor) -> float:
     """The largest, relative to the largest value."""
     assert found.shape == expected.shape
-    return float((found - expected).abs().max() / expected.abs().max())
+    return float((found - expected).detach().abs().max() / expected.detach().abs().max())
 
 
 def cuts_hold(net: TorchBackbone, places: Sequence[str], seed: int = 1) -> None:
@@ -106,32 +107,38 @@ def cuts_hold(net: TorchBackbone, places: Sequence[str], seed: int = 1) -> None:
             assert difference(replayed(prefix, suffix, batch, rows), expected) <= 1e-5, place.at
 
 
-def from_boundary(prefix: Prefix, suffix: Suffix, batches: Sequence[Any], steps: int, rate: float) -> dict[str, Tensor]:
-    """Weights after some steps of SGD on stored rows, a linear head included."""
-    net, head = prefix.backbone, _head(prefix.backbone)
+def trains_alike(net: TorchBackbone, at: str, after: Sequence[str], rate: float) -> float:
+    """The largest difference of weights after ten steps of SGD from stored rows, and of a plain loop that trains these
+    modules.
+    """
+    batches = [inputs(net, seed) for seed in (1, 2)]
+    expected = _plain_loop(net, after, batches, rate)
+    found = _from_boundary(*cut(net, at), batches, rate)
+    assert found.keys() == expected.keys()
+    assert len(found) > 1
+    moved = [difference(net.module.get_parameter(name), value) for name, value in expected.items() if name != "head"]
+    assert max(moved) > 1e-3
+    return max(difference(found[name], value) for name, value in expected.items())
+
+
+def _from_boundary(prefix: Prefix, suffix: Suffix, batches: Sequence[Any], rate: float) -> dict[str, Tensor]:
+    head = _head(prefix.backbone)
     stored = [prefix.rows(batch) for batch in batches]
     optimiser = torch.optim.SGD([*suffix.trainable.values(), *head.parameters()], rate)
     suffix.eval()
-    for step in range(steps):
-        batch, rows = batches[step % len(batches)], stored[step % len(batches)]
+    for batch, rows in list(zip(batches, stored, strict=True)) * (_STEPS // len(batches)):
         _step(optimiser, head(replayed(prefix, suffix, batch, rows)))
-    assert net.module.training is False
     return {**suffix.trainable, "head": head.weight}
 
 
-def plain_loop(net: TorchBackbone, after: Sequence[str], batches: Sequence[Any], steps: int, rate: float) -> Any:
-    """The same by the whole network every step, of which only modules with these paths are trained."""
+def _plain_loop(net: TorchBackbone, after: Sequence[str], batches: Sequence[Any], rate: float) -> dict[str, Tensor]:
+    """The whole network every step, of which only modules with these paths are trained."""
     module, head = copy.deepcopy(net.module).requires_grad_(False).eval(), _head(net)
-    tuned = {
-        name: value
-        for name, value in module.named_parameters()
-        if name.startswith(tuple(f"{path}." for path in after)) and not name.startswith(f"{net.classifier}.")
-    }
+    tuned = {name: v for name, v in module.named_parameters() if name.startswith(tuple(f"{path}." for path in after))}
     for value in tuned.values():
         value.requires_grad = True
     optimiser = torch.optim.SGD([*tuned.values(), *head.parameters()], rate)
-    for step in range(steps):
-        batch = batches[step % len(batches)]
+    for batch in list(batches) * (_STEPS // len(batches)):
         _step(optimiser, head(features(net, _last(net, module, net.stack(batch)), batch)))
     return {**tuned, "head": head.weight}
 
