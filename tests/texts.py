@@ -41,13 +41,24 @@ FAMILIES: dict[str, tuple[str, str, str, Mapping[str, Any]]] = {
     "gpt2-classes": ("GPT2", "ForSequenceClassification", "none", _GPT | {"num_labels": 3}),
     "llama": ("Llama", "ForCausalLM", "start", _LLAMA),
 }
+# Whose positions or layers cross any cut in ways of their own.
+CROSSING: dict[str, tuple[str, str, str, Mapping[str, Any]]] = {
+    "albert": ("Albert", "Model", "both", _BERT | {"embedding_size": 16}),
+    "deberta": (
+        *("DebertaV2", "Model", "both"),
+        _BERT
+        | {"relative_attention": True, "position_buckets": 8, "pos_att_type": ["p2c", "c2p"]}
+        | {"norm_rel_ebd": "layer_norm", "share_att_key": True, "position_biased_input": False},
+    ),
+    "mpnet": ("MPNet", "Model", "both", _BERT | {"max_position_embeddings": 41}),
+}
 
 
 def write_network(name: str, folder: Path) -> Path:
     """A network of a family; `sentence` is a BERT as a folder of sentence-transformers."""
     transformers = extras.require("transformers", "hf")
     transformers.utils.logging.disable_progress_bar()
-    family, kind, frame, config = FAMILIES["bert-words" if name == "sentence" else name]
+    family, kind, frame, config = (FAMILIES | CROSSING)["bert-words" if name == "sentence" else name]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(7)
         module = getattr(transformers, f"{family}{kind}")(getattr(transformers, f"{family}Config")(**config))

@@ -3,7 +3,7 @@
 A column is a layer under a pooling. Its key hashes provider, architecture, layer, the weights that run up to it and the
 preprocessing, so a network whose tail was tuned keeps the keys of everything below.
 
-`cut` divides a network at a module: into a `Prefix`, whose rows the store keeps, and a `Suffix`, which learns of them.
+`cut` divides a network at a module: a `Prefix`, whose rows the store keeps, and a `Suffix`, which learns from them.
 """
 
 from icecore.prefix.boundary import Prefix

@@ -21,10 +21,13 @@ from icecore.backbones import FREE, INPUT, Layer, Reduce, TorchBackbone, reduced
 from icecore.backbones.hooks import hooks
 from icecore.backbones.way import Enough, Way
 from icecore.data import View, ViewedPreprocessing
+from icecore.errors import BackboneError, LayerError
 from icecore.prefix.columns import Column
 from icecore.prefix.pooling import BOUNDARY
 from icecore.prefix.suffix import Place
-from icecore.prefix.trees import Tree
+from icecore.prefix.trees import Tree, cloned
+
+_UNKNOWN = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +39,15 @@ class Leaf:
         shape: of one row, a window of the input; `FREE` for an axis as long as the window.
         longest: the same for the longer of the probes.
         dtype: as the network has it.
-        shared: whether one row serves the whole batch.
+        each: rows of the tensor for each window, more than 1 where heads are counted with them; 0 where one row serves
+            the whole batch.
     """
 
     name: str
     shape: tuple[int, ...]
     longest: tuple[int, ...]
     dtype: torch.dtype
-    shared: bool
+    each: int
 
 
 class Prefix:
@@ -141,11 +145,7 @@ class Prefix:
     def live(self, at: str, batch: Sequence[Any]) -> Any:
         """What the module at a cut gives for prepared inputs, computed now."""
         place = next(place for place in self.places if place.at == at)
-        return (
-            None
-            if at == INPUT
-            else outputs_at(self._way, self.backbone.module, [place], self.backbone.stack(batch))[at]
-        )
+        return outputs_at(self._way, self.backbone.module, [place], self.backbone.stack(batch)).get(at)
 
     def rows(self, batch: Sequence[Any]) -> dict[str, list[Tensor]]:
         """For each leaf of each boundary what is kept of each of the prepared inputs."""
@@ -173,8 +173,8 @@ class Prefix:
 
     def _kept_of(self, outputs: Mapping[str, Any], batch: Sequence[Any]) -> dict[str, list[Tensor]]:
         found: dict[str, list[Tensor]] = {}
-        for at, leaves in self._leaves.items():
-            tree = Tree.of(outputs[at])
+        for at, value in outputs.items():
+            tree, leaves = Tree.of(value), self._leaves[at]
             for leaf, place in zip(leaves, tree.tensors, strict=True):
                 found[leaf.name] = self._kept(leaf, tree.leaves[place], batch)
         return found
@@ -182,17 +182,24 @@ class Prefix:
     def _looked_at(self, place: Place) -> tuple[Tree, list[Leaf]]:
         """The structure of a boundary and its tensors, from probes of two lengths and two sizes of batch."""
         if place.at == INPUT:
-            return Tree((), None), []
+            return Tree.of(None), []
         trees = [Tree.of(self._probed(place, probe)) for probe in self.backbone.probes()]
         single = Tree.of(self._probed(place, _one_of(self.backbone.probes()[-1])))
         shorter, longer = trees[0], trees[-1]
+        windows = _windows_of(self.backbone.probes()[-1])
+        rows = [_rows_each(single.leaves[i], longer.leaves[i], windows) for i in longer.tensors]
+        if _UNKNOWN in rows or not longer.plain:
+            raise LayerError(
+                f"{self.id} cannot be cut after {place.at}: what it gives cannot be told apart by items.",
+                expected="Tensors whose first axis counts the items, alone or in tuples, lists or dictionaries.",
+            )
         leaves = []
-        for number, i in enumerate(longer.tensors):
-            long, short = tuple(longer.leaves[i].shape[1:]), tuple(shorter.leaves[i].shape[1:])
+        for number, (i, each) in enumerate(zip(longer.tensors, rows, strict=True)):
+            long, short = (
+                ((each, *v.shape[1:]) if each > 1 else v.shape[1:]) for v in (longer.leaves[i], shorter.leaves[i])
+            )
             shape = tuple(a if a == b else FREE for a, b in zip(long, short, strict=True))
-            name = f"{place.at}#{number}"
-            shared = len(single.leaves[i]) == len(longer.leaves[i])
-            leaves.append(Leaf(name, shape, long, longer.leaves[i].dtype, shared))
+            leaves.append(Leaf(f"{place.at}#{number}", shape, tuple(long), longer.leaves[i].dtype, each))
         return longer, leaves
 
     def _probed(self, place: Place, probe: Any) -> Any:
@@ -201,7 +208,9 @@ class Prefix:
     def _kept(self, leaf: Leaf, value: Tensor, batch: Sequence[Any]) -> list[Tensor]:
         """An item's rows: the tensor without padding; of several windows one flat run of numbers."""
         lengths = self.backbone.lengths(batch)
-        rows = iter(value.expand(sum(map(len, lengths)), *value.shape[1:]) if leaf.shared else value)
+        rows = iter(value.reshape(-1, leaf.each, *value.shape[1:]) if leaf.each > 1 else value)
+        if leaf.each == 0:
+            rows = iter(value.expand(sum(map(len, lengths)), *value.shape[1:]))
         kept = []
         for own in lengths:
             parts = [self._real(leaf, next(rows), length, batch) for length in own]
@@ -218,7 +227,10 @@ class Prefix:
         lengths = self.backbone.lengths(batch)
         whole = self._size(leaf, self.backbone.longest(batch)) if FREE in leaf.shape else leaf.shape
         parts = [part for own, row in zip(lengths, rows, strict=True) for part in self._windows(leaf, row, own)]
-        value = torch.stack([_padded(part, whole) for part in (parts[:1] if leaf.shared else parts)])
+        if leaf.each == 0:
+            parts = [max(parts, key=Tensor.numel)]  # of the longest window, such as relative positions
+        value = torch.stack([_padded(part, whole) for part in parts])
+        value = value.flatten(0, 1) if leaf.each > 1 else value
         return value.to(self.backbone.device, leaf.dtype)
 
     def _windows(self, leaf: Leaf, row: Tensor, lengths: Sequence[int]) -> Sequence[Tensor]:
@@ -237,9 +249,17 @@ class Prefix:
 
 def outputs_at(way: Way, module: nn.Module, places: Sequence[Place], inputs: Any) -> dict[str, Any]:
     """Run a network as far as the last of some places. Returns what the modules there gave, by their paths."""
+    wanted = {place.at for place in places} - {INPUT}
+    if not wanted:
+        return {}
     module.eval()
     with torch.no_grad(), taking(module, places, leave=True) as found, suppress(Enough):
         way.forward(module, inputs)
+    if wanted > found.keys():
+        raise BackboneError(
+            f"The layers {', '.join(wanted - found.keys())} did not run on this input as they did on the probe input.",
+            expected="A network that runs the same modules for every input.",
+        )
     return found
 
 
@@ -254,7 +274,7 @@ def taking(module: nn.Module, places: Sequence[Place], *, leave: bool = False) -
         calls[path] += 1
         if calls[path] == wanted[path]:
             last = leave and len(found) + 1 == len(wanted)
-            found[path] = output if last else _copied(output)
+            found[path] = output if last else cloned(output)  # the next module may overwrite it
         if leave and len(found) == len(wanted):
             raise Enough
 
@@ -267,14 +287,20 @@ def _only(layers: Sequence[str], reduce: Reduce) -> Reduce:
     return lambda layer, value: reduce(layer, value) if layer.name in layers else value.new_empty(len(value), 0)
 
 
-def _copied(output: Any) -> Any:
-    """The next module may overwrite a tensor in place."""
-    tree = Tree.of(output)
-    return tree.with_leaves([leaf.clone() if isinstance(leaf, Tensor) else leaf for leaf in tree.leaves])
-
-
 def _one_of(probe: Any) -> Any:
     return {name: value[:1] for name, value in probe.items()} if isinstance(probe, Mapping) else probe[:1]
+
+
+def _windows_of(probe: Any) -> int:
+    return len(next(iter(probe.values())) if isinstance(probe, Mapping) else probe)
+
+
+def _rows_each(single: Tensor, probe: Tensor, windows: int) -> int:
+    """Rows for each window, from what a tensor is for one window and for several."""
+    one, several = ((len(value) if value.dim() else 0) for value in (single, probe))
+    if one == several == 1:
+        return 0
+    return one if one and several == one * windows else _UNKNOWN
 
 
 def _axes(leaf: Leaf) -> tuple[str, ...]:

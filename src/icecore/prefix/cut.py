@@ -18,7 +18,7 @@ from icecore.prefix.boundary import Prefix, outputs_at
 from icecore.prefix.pooling import canonical_pooling, pool
 from icecore.prefix.recording import Outlines, record
 from icecore.prefix.suffix import Place, Suffix, before
-from icecore.prefix.trees import holds_nan
+from icecore.prefix.trees import Ghost, Tree, holds_nan
 
 TOLERANCE = 1e-5  # of the largest value
 _TRIES = 12
@@ -50,10 +50,10 @@ def cut(backbone: TorchBackbone, at: str, *, layer: str = LAST) -> tuple[Prefix,
     """
     cutter = Cutter(backbone, layer)
     place = cutter.place(at)
-    suffix = cutter.suffix(place)
+    prefix, suffix = cutter.prefix([place]), cutter.suffix(place)
     if suffix is None:
         raise cutter.refusal(place)
-    return cutter.prefix([place]), suffix
+    return prefix, suffix
 
 
 class Cutter:
@@ -76,6 +76,11 @@ class Cutter:
         if at == INPUT:
             return Place(INPUT)
         found = [place for place in self.places() if place.at == at]
+        if not found and at in self.backbone.layers():
+            raise LayerError(
+                f"{self.backbone.id} cannot be cut after {at}: it gives {self.layer}, or comes behind it.",
+                do=f"Cut it after {self.places()[-1].at}, the last place before.",
+            )
         if not found:
             raise no_such_layer(self.backbone, at)
         return found[-1]
@@ -85,15 +90,18 @@ class Cutter:
         known = self.backbone.layers()
         last = {call.path: call for call in self._calls if call.path in known and call.output is not None}
         ordered = sorted(last.values(), key=lambda call: call.finished)
-        end = max((call.finished for call in self._calls if call.output is not None), default=0)
-        return [Place(INPUT), *(Place(c.path, c.number, c.finished) for c in ordered if c.finished <= end)]
+        return [Place(INPUT), *(Place(call.path, call.number, call.finished) for call in ordered)]
 
     def prefix(self, places: Sequence[Place]) -> Prefix:
         """The network below some places."""
         return Prefix(self.backbone, self.way, sorted(places, key=lambda place: place.time))
 
     def suffix(self, place: Place) -> Suffix | None:
-        """The network above a place; None where something else crosses there."""
+        """The network above a place; None where something else crosses there, or the boundary cannot be stored."""
+        try:
+            prefix = self.prefix([place])
+        except LayerError:
+            return None
         for live in self._lives(place):
             suffix = Suffix(
                 self.backbone.module,
@@ -105,7 +113,7 @@ class Cutter:
                 live=live,
             )
             if self._agrees(suffix):
-                suffix.equal_lengths = self._mixes(suffix)
+                suffix.equal_lengths = self._mixes(suffix, prefix)
                 return suffix
         return None
 
@@ -119,56 +127,70 @@ class Cutter:
     def before(self, start: str) -> tuple[Place, Suffix]:
         """The last place before a module starts at which the network can be cut. Raises LayerError."""
         started = self.started(start)
-        return self._first_that_holds([place for place in reversed(self.places()) if place.time < started])
+        earlier = [place for place in reversed(self.places()) if place.time < started]
+        outer = [next(p for p in earlier if p.time < self.started(path)) for path in _around(start) if self._runs(path)]
+        return self._first_that_holds([*earlier[:_TRIES], *outer])
 
     def whole(self) -> tuple[Place, Suffix]:
         """The cut at the input: nothing is frozen."""
         return self._first_that_holds([])
 
+    def _runs(self, path: str) -> bool:
+        return any(call.path == path for call in self._calls)
+
+    def _first_that_holds(self, places: Sequence[Place]) -> tuple[Place, Suffix]:
+        for place in [*places, Place(INPUT)]:
+            suffix = self.suffix(place)
+            if suffix is not None:
+                return place, suffix
+        raise BackboneError(f"{self.backbone.id} cannot be replayed: two passes over one batch differ.")
+
     def refusal(self, place: Place) -> LayerError:
         """The error for a place where something crosses, with the nearest that holds."""
         others = [other for other in self.places() if other != place]
-        nearest = sorted(others, key=lambda other: abs(other.time - place.time))[:_TRIES]
+        around = _around(place.at)
+        nearest = sorted(others, key=lambda other: (other.at not in around, abs(other.time - place.time)))[:_TRIES]
         good = next((other.at for other in nearest if self.suffix(other) is not None), INPUT)
         return LayerError(
             f"{self.backbone.id} cannot be cut after {place.at}: what earlier modules gave is used again behind it.",
             do=f"Cut it after {good}, the nearest that holds.",
         )
 
-    def _first_that_holds(self, places: Sequence[Place]) -> tuple[Place, Suffix]:
-        for place in [*places[:_TRIES], Place(INPUT)]:
-            suffix = self.suffix(place)
-            if suffix is not None:
-                return place, suffix
-        raise BackboneError(f"{self.backbone.id} cannot be replayed: two passes over one batch differ.")
-
     def _lives(self, place: Place) -> Iterator[frozenset[str]]:
-        """Which modules before the cut are run: none; or those without weights that give the same for any data."""
+        """Which modules before the cut are run: none; or those that may give the same for any data.
+
+        They have no weights (rotary positions), or what they give is of one shape for any number of items (relative
+        positions). Where it depends on the data all the same, it does on NaN.
+        """
         yield frozenset()
-        own = {path for path, part in self.backbone.module.named_modules() if not _weighs(part)}
-        silent = {call.path for call in self._calls if call.path in own and before(call, place)} - {place.at}
-        if silent:
-            yield frozenset(silent)
+        over = [call for call in self._calls if before(call, place) and call.path != place.at]
+        live = {call.path for call in over if not _weighs(self.backbone.module.get_submodule(call.path))}
+        outlines = self._outlines(self._probe)
+        counting = {call.path for call in over if _counts_items(outlines.get((call.path, call.number)))}
+        live |= {call.path for call in over} - counting
+        if live:
+            yield frozenset(live)
 
     def _agrees(self, suffix: Suffix) -> bool:
         """Whether the replay gives what the network's own forward gives."""
-        with torch.no_grad():
+        boundary, inputs = self._boundary(suffix.place), self._ghostly(suffix.place)
+        for suffix.solid in (False, True):
             try:
-                value = suffix(self._boundary(suffix.place), self._ghostly(suffix.place))
-            except (RuntimeError, ValueError, TypeError, IndexError, AttributeError):
-                return False
-        return not holds_nan(value) and _close(value, self._expected)
+                with torch.no_grad():
+                    value = suffix(boundary, inputs)
+            except Exception:  # noqa: BLE001, S112 - whatever a network may raise on a ghost
+                continue
+            return not holds_nan(value) and _close(value, self._expected)
+        return False
 
-    def _mixes(self, suffix: Suffix) -> bool:
+    def _mixes(self, suffix: Suffix, prefix: Prefix) -> bool:
         """Whether rows of different lengths, padded again behind the cut, come out otherwise than alone."""
         backbone = self.backbone
         if not isinstance(backbone, SequenceBackbone) or backbone.equal_lengths:
             return isinstance(backbone, SequenceBackbone)
         batch = [backbone.prepare(sample) for sample in backbone.samples]
-        at = suffix.place.at
-        prefix = self.prefix([suffix.place])
         with torch.no_grad():
-            boundary = None if at == INPUT else prefix.boundary(at, prefix.rows(batch), batch)
+            boundary = prefix.boundary(suffix.place.at, prefix.rows(batch), batch)
             replayed = self._mean(suffix(boundary, backbone.stack(batch)), batch)
         alone = torch.cat(
             [
@@ -198,8 +220,17 @@ def ghostly(inputs: Any) -> Any:
     return {name: ghostly(value) for name, value in inputs.items()}
 
 
+def _around(path: str) -> list[str]:
+    """Paths of the modules that a module is in, innermost first."""
+    return [path[:i] for i in range(len(path) - 1, 0, -1) if path[i] == "."]
+
+
 def _weighs(part: Any) -> bool:
     return next(part.parameters(), None) is not None
+
+
+def _counts_items(outline: Tree | None) -> bool:
+    return outline is None or any(isinstance(leaf, Ghost) and leaf.counts_items for leaf in outline.leaves)
 
 
 def _close(value: Tensor, expected: Tensor) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from icecore.backbones import LAST
 from icecore.backbones.hooks import hooks
 from icecore.backbones.way import Way
 from icecore.prefix.trees import FEW, MORE, Shape, Tree, ghosts_of, item_shapes, rows_of
@@ -62,9 +63,11 @@ def record(module: nn.Module, way: Way, layer: str, inputs: Any) -> tuple[list[C
     def _now() -> int:
         return next(clock)
 
+    module.eval()  # whoever trains the module may have left it in training mode
     with torch.no_grad(), hooks(module, before, after):
         way.run(module, inputs, [layer], lambda _name, value: taken.append(value.clone()))
-    return [call for call in calls if call.path != way.classifier], taken[0]
+    beyond = way.classifier if layer == LAST else None
+    return [call for call in calls if call.path != beyond], taken[0]
 
 
 class Outlines:

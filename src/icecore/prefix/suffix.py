@@ -8,7 +8,7 @@ modules is done, and a value that crosses the cut elsewhere shows as NaN in the 
 from __future__ import annotations
 
 import copy
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -17,9 +17,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from icecore.backbones import LAST
 from icecore.backbones.way import Way
 from icecore.prefix.recording import UNFINISHED, Call, Outlines, Spot
-from icecore.prefix.trees import haunted
+from icecore.prefix.trees import cloned, haunted
 
 _NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)  # noqa: SLF001 - the only common base
 
@@ -45,7 +46,35 @@ class _Replay:
 
     boundary: Any = None
     ghosts: Mapping[Spot, Any] = field(default_factory=dict)
-    calls: dict[str, int] = field(default_factory=dict)
+    calls: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Answering:
+    """The forward of a module that answers some of its calls from the replay.
+
+    Attributes:
+        replay: holds the answers.
+        spot: the call whose answer is the boundary.
+        path: of the module.
+        own: its own forward.
+        skipped: by the numbers of the calls that are answered, how often modules are called inside of them.
+    """
+
+    replay: _Replay
+    spot: Spot
+    path: str
+    own: Callable[..., Any]
+    skipped: Mapping[int, Counter[str]]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        replay = self.replay
+        replay.calls[self.path] += 1
+        number = replay.calls[self.path]
+        if number not in self.skipped:
+            return self.own(*args, **kwargs)
+        replay.calls += self.skipped[number]
+        return cloned(replay.boundary) if (self.path, number) == self.spot else replay.ghosts[self.path, number]
 
 
 class Suffix(nn.Module):
@@ -67,6 +96,9 @@ class Suffix(nn.Module):
         network: the copy.
         trainable: parameters after the cut, by their paths in the network.
         equal_lengths: only inputs of one length may share a batch.
+        solid: give ghosts memory of their own, for networks that write into what their modules gave.
+
+    Move the network to its device before it is cut: what is shared moves for both.
     """
 
     def __init__(
@@ -81,15 +113,15 @@ class Suffix(nn.Module):
         live: Collection[str] = (),
     ) -> None:
         super().__init__()
-        self.place, self.layer, self.equal_lengths = place, layer, False
+        self.place, self.layer, self.equal_lengths, self.solid = place, layer, False, False
         self._way, self._outlines, self._replay = way, outlines, _Replay()
         self._spots = {(call.path, call.number) for call in calls if _is_ghost(call, place, live)}
-        self._tuned = _used_after(module, calls, place, way.classifier)
+        self._tuned = _used_after(module, calls, place, way.classifier if layer == LAST else None)
         self.network = _copied(module, self._tuned)
         self.trainable = {name: value for name, value in self._own().items() if isinstance(value, nn.Parameter)}
         for value in self.trainable.values():
             value.requires_grad = True
-        self._haunt()
+        self._haunt(calls)
 
     def forward(self, boundary: Any, inputs: Any) -> Tensor:
         """From a boundary to the layer.
@@ -105,7 +137,10 @@ class Suffix(nn.Module):
         first: Tensor = next(iter(inputs.values())) if isinstance(inputs, Mapping) else inputs
         self._replay.boundary = boundary
         outlines = self._outlines(inputs) if self._spots else {}
-        self._replay.ghosts = {spot: haunted(outlines[spot], len(first), first.device) for spot in self._spots}
+        ghosts = {spot: haunted(outlines[spot], len(first), first.device) for spot in self._spots}
+        if self.solid:
+            ghosts, inputs = cloned((ghosts, inputs))
+        self._replay.ghosts = ghosts
         self._replay.calls.clear()
         self._way.run(self.network, inputs, [self.layer], lambda _name, value: taken.append(value))
         return taken[0]
@@ -138,23 +173,27 @@ class Suffix(nn.Module):
             for name, value in state.items():
                 own[name].copy_(value)
 
-    def _own(self) -> dict[str, Tensor]:
-        found: dict[str, Tensor] = {}
-        for path in self._tuned:
-            part = self.network.get_submodule(path)
-            found.update(part.named_parameters(path, recurse=False))
-            found.update(part.named_buffers(path, recurse=False))
-        return found
+    def __deepcopy__(self, memo: dict[int, Any]) -> Suffix:
+        """With weights of its own after the cut; whatever is shared with the original stays so."""
+        own = set(map(id, self._own().values()))
+        shared = [value for value in chain(self.parameters(), self.buffers()) if id(value) not in own]
+        memo.update((id(value), value) for value in [*shared, self._way, self._outlines])
+        again = memo[id(self)] = Suffix.__new__(Suffix)
+        again.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return again
 
-    def _haunt(self) -> None:
+    def _own(self) -> dict[str, Tensor]:
+        return _weights_of(self.network, self._tuned)
+
+    def _haunt(self, calls: Sequence[Call]) -> None:
         """Replace the forwards of modules by ones that answer some of their calls from the replay."""
-        answered: dict[str, set[int]] = defaultdict(set)
-        for path, number in self._spots:
-            answered[path].add(number)
+        answered: dict[str, dict[int, Counter[str]]] = defaultdict(dict)
+        for (path, number), skipped in _skipped(calls, self._spots).items():
+            answered[path][number] = skipped
         at = (self.place.at, self.place.number)
         for path, numbers in answered.items():
             part = self.network.get_submodule(path)
-            part.__dict__["forward"] = _replayed(self._replay, path, numbers, at, part.forward)
+            part.__dict__["forward"] = _Answering(self._replay, at, path, part.forward, numbers)
         for part in self.network.modules():
             if part.__dict__.get("inplace") is True:
                 part.__dict__["inplace"] = False
@@ -187,6 +226,19 @@ def _used_after(module: nn.Module, calls: Sequence[Call], place: Place, classifi
     ]
 
 
+def _skipped(calls: Sequence[Call], spots: Collection[Spot]) -> dict[Spot, Counter[str]]:
+    """How often modules that answer are called inside of calls that are answered, and so do not come to it."""
+    found: dict[Spot, Counter[str]] = {spot: Counter() for spot in spots}
+    answering = {path for path, _ in spots}
+    for call in calls:
+        outer = call.parent
+        while outer is not None and (outer.path, outer.number) not in found:
+            outer = outer.parent
+        if outer is not None and call.path in answering:
+            found[outer.path, outer.number][call.path] += 1
+    return found
+
+
 def _ancestor(path: str, called: Collection[str]) -> str:
     while path and path not in called:
         path = path.rpartition(".")[0]
@@ -195,19 +247,23 @@ def _ancestor(path: str, called: Collection[str]) -> str:
 
 def _copied(module: nn.Module, tuned: Collection[str]) -> nn.Module:
     """A copy that shares the weights of all modules but these."""
-    parts = [module.get_submodule(path) for path in tuned]
-    own = {id(v) for part in parts for v in chain(part.parameters(recurse=False), part.buffers(recurse=False))}
-    shared = {id(v): v for v in chain(module.parameters(), module.buffers()) if id(v) not in own}
+    own = set(map(id, _weights_of(module, tuned).values()))
+    rest = [value for value in chain(module.parameters(), module.buffers()) if id(value) not in own]
+    # What a module noted in inference mode cannot take part in training.
+    shared = {id(value): value.clone() if value.is_inference() else value for value in rest}
     return copy.deepcopy(module, shared).requires_grad_(False)
 
 
-def _replayed(
-    replay: _Replay, path: str, numbers: Collection[int], at: Spot, own: Callable[..., Any]
-) -> Callable[..., Any]:
-    def forward(*args: Any, **kwargs: Any) -> Any:
-        number = replay.calls[path] = replay.calls.get(path, 0) + 1
-        if number not in numbers:
-            return own(*args, **kwargs)
-        return replay.boundary if (path, number) == at else replay.ghosts[path, number]
-
-    return forward
+def _weights_of(network: nn.Module, paths: Collection[str]) -> dict[str, Tensor]:
+    """Parameters and buffers of modules, by their own paths, each once; none that another module holds too."""
+    parts = dict(network.named_modules())
+    others = [part for path, part in parts.items() if path not in set(paths)]
+    seen = {id(v) for part in others for v in chain(part.parameters(recurse=False), part.buffers(recurse=False))}
+    found: dict[str, Tensor] = {}
+    for path in paths:
+        part = parts[path]
+        for name, value in chain(part.named_parameters(path, recurse=False), part.named_buffers(path, recurse=False)):
+            if id(value) not in seen:
+                found[name] = value
+                seen.add(id(value))
+    return found

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 Shape: TypeAlias = tuple[int, ...]
+Plain: TypeAlias = bool | int | float | str | torch.dtype | torch.device | None
 FEW, MORE = 2, 3  # items of the two passes that tell which sizes count them
 
 
@@ -31,6 +32,11 @@ class Tree:
         """Take a value apart: tuples, lists, mappings, outputs of Transformers."""
         leaves, structure = pytree.tree_flatten(value)
         return Tree(tuple(leaves), structure)
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is known all through: no object of another kind, which may hold tensors too."""
+        return all(isinstance(leaf, Tensor | Plain) for leaf in self.leaves)
 
     def with_leaves(self, leaves: Sequence[Any]) -> Any:
         """The value with other leaves."""
@@ -68,10 +74,15 @@ class Ghost:
         """The shape for n items: sizes that count items, or windows of them, grow in proportion."""
         return tuple(a + (b - a) * (n - FEW) for a, b in zip(self.few, self.more, strict=True))
 
+    @property
+    def counts_items(self) -> bool:
+        """Whether the shape depends on how many items there are."""
+        return self.few != self.more
+
     def tensor(self, n: int, device: torch.device) -> Tensor:
         """NaN in one place of memory; zeros where there is no NaN."""
         if self.constant is not None:
-            return self.constant
+            return self.constant.to(device)
         value = float("nan") if self.dtype.is_floating_point or self.dtype.is_complex else 0
         return torch.full((), value, dtype=self.dtype, device=device).expand(self.shape(n))
 
@@ -83,8 +94,14 @@ def ghosts_of(few: Tree, more: Tree) -> Tree:
 
 
 def haunted(tree: Tree, n: int, device: torch.device) -> Any:
-    """The value with NaN in the place of every ghost."""
-    return tree.with_leaves([leaf.tensor(n, device) if isinstance(leaf, Ghost) else leaf for leaf in tree.leaves])
+    """The value with NaN in the place of every ghost, and None for what is no tensor and not plain."""
+    leaves = [leaf.tensor(n, device) if isinstance(leaf, Ghost) else leaf for leaf in tree.leaves]
+    return tree.with_leaves([leaf if isinstance(leaf, Tensor | Plain) else None for leaf in leaves])
+
+
+def cloned(value: Any) -> Any:
+    """The value with tensors that have memory of their own, so that they can be written to."""
+    return pytree.tree_map(lambda leaf: leaf.clone() if isinstance(leaf, Tensor) else leaf, value)
 
 
 def rows_of(inputs: Any, n: int) -> Any:
