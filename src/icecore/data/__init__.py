@@ -20,6 +20,7 @@ from icecore.data.modalities import (
     Modality,
     modalities,
     modality_named,
+    modality_of_files,
     register_modality,
 )
 from icecore.data.preprocess_files import is_own, modality_of, preprocessing_from, preprocessing_from_file
@@ -63,6 +64,7 @@ __all__ = [
     "modalities",
     "modality_named",
     "modality_of",
+    "modality_of_files",
     "preprocessing_from",
     "preprocessing_from_file",
     "printable",
