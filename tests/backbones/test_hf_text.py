@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from icecore.backbones import extras, load, load_saved, save
+from icecore.data import remarks
 from icecore.errors import BackboneError, PreprocessingError, UsageError
 from icecore.prefix import Column, blocks, column_key, pool
 from icecore.testing import check_backbone
@@ -180,13 +181,15 @@ def test_an_unknown_step_is_told(folder, tmp_path):
 def test_what_is_too_long_is_cut_or_read_in_windows(folder):
     """The tokenizer's limit, or the id's; windows cover all of it and overlap by an eighth."""
     text = " ".join(WORDS)
-    cut = load(f"hf:{folder('bert')}", device="cpu").prepare(text)
-    assert (cut.shape, cut.cut) == ((1, LONGEST), True)
+    with remarks() as heard:
+        assert load(f"hf:{folder('bert')}", device="cpu").prepare(text).shape == (1, LONGEST)
+    assert heard == ["are longer than the network reads: their ends were left out"]
     assert load(f"hf:{folder('bert')}?max_length=9", device="cpu").prepare(text).shape == (1, 9)
     net = load(f"hf:{folder('bert')}?long=windows&max_length=16", device="cpu")
-    windows = net.prepare(text)
+    with remarks() as heard:
+        windows = net.prepare(text)
+    assert not heard
     read = [window.inputs["input_ids"][1:-1].tolist() for window in windows.windows]
-    assert not windows.cut
     assert all(after[:2] == before[-2:] for before, after in pairwise(read))
     assert read[0] + [number for part in read[1:] for number in part[2:]] == list(range(4, 4 + len(WORDS)))
     parts = [run(net, [" ".join(WORDS[n - 4] for n in part)]) for part in read]

@@ -49,12 +49,10 @@ class Windows:
     Attributes:
         windows: at least one.
         decoded: what it was made of, for the layer `input`.
-        cut: whether something of the input is in no window.
     """
 
     windows: tuple[Window, ...]
     decoded: Any = None
-    cut: bool = False
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -27,6 +27,7 @@ from icecore.data.preprocess_files import is_own, modality_of, preprocessing_fro
 from icecore.data.preprocessing import ImagePreprocessing
 from icecore.data.read import read
 from icecore.data.readers import Reader, ReadOptions
+from icecore.data.remarks import remark, remarks
 from icecore.data.sound_preprocessing import LogMelPreprocessing, WaveformPreprocessing
 from icecore.data.sound_summary import sound_summary, summary_size
 from icecore.data.sounds import Sound, decode_sound
@@ -70,6 +71,8 @@ __all__ = [
     "printable",
     "read",
     "register_modality",
+    "remark",
+    "remarks",
     "row_key",
     "sound_summary",
     "summary_size",
