@@ -2,7 +2,8 @@
 
 An input is one or more windows. All windows of a batch are padded and forwarded together; then padding is cut away from
 whatever has a place for every step, the windows of one input are joined, and inputs of equal length are reduced
-together. So pooling sees real steps only and needs no masks.
+together. So pooling sees real steps only and needs no masks. What has no place for every step is averaged over the
+windows, each counted by its real steps, as a mean over the steps themselves would.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from icecore.backbones.network import TorchBackbone
 from icecore.backbones.trace import PROBE_ITEMS
 from icecore.errors import BackboneError
 
+JOINED = {"windows": "by-length.v1"}  # in the architecture, and so in keys: how the windows of an input are joined
 FREE = -1  # in a layer's shape: as long as the input
 _ACTIVATION_BYTES = 24 << 20  # as in icecore.features.forward, which cannot know how long an input is
 
@@ -95,6 +97,7 @@ class SequenceBackbone(TorchBackbone):
         raw: Callable[[Any], Any] | None = None,
         **others: Any,
     ) -> None:
+        others["architecture"] = {**others["architecture"], **JOINED}
         super().__init__(module, sample=samples[1], **others)
         self._shorter, self._axis, self._prefix = samples[0], axis, prefix_tokens
         self._padding, self._mask, self._equal = padding or {}, mask, equal_lengths
@@ -184,7 +187,7 @@ class SequenceBackbone(TorchBackbone):
     def _whole(self, layer: Layer, rows: Tensor, item: Windows, longest: int) -> Tensor:
         """One input's activation: windows joined without padding and later prefixes, or averaged."""
         if FREE not in layer.shape:
-            return rows.mean(0)
+            return averaged(rows, [max(1, window.length - self._prefix) for window in item.windows])
         axis = layer.shape.index(FREE)
         parts = []
         for number, (row, window) in enumerate(zip(rows, item.windows, strict=True)):
@@ -225,6 +228,17 @@ class SequenceBackbone(TorchBackbone):
         others = ("channels",) if len(shape) == 2 else tuple(f"axis{i}" for i in range(len(shape)) if i not in free)
         axes = (*others[: free[0]], self._axis, *others[free[0] :])
         return replace(layer, shape=shape, axes=axes, prefix_tokens=0 if free[0] else self._prefix)
+
+
+def averaged(rows: Tensor, lengths: Sequence[int]) -> Tensor:
+    """The mean of rows, each counted as often as it has steps. (n, ...) -> (...).
+
+    Example:
+        >>> averaged(torch.tensor([[0.0], [4.0]]), [3, 1])
+        tensor([1.])
+    """
+    weights = torch.tensor(lengths, dtype=rows.dtype, device=rows.device)
+    return (rows * (weights / weights.sum()).view(-1, *[1] * (rows.dim() - 1))).sum(0)
 
 
 def _padded(value: Tensor, length: int, longest: int, fill: float) -> Tensor:
