@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from icecore.backbones.base import INPUT, Extractor, Layer, Reduce
-from icecore.backbones.layers import describe
 from icecore.backbones.sequences import JOINED, SequenceBackbone, Windows
 from icecore.data import Windowed, sound_summary, summary_size
 
@@ -60,7 +59,7 @@ class FixedWindows(SequenceBackbone):
     @cached_property
     def _layers(self) -> dict[str, Layer]:
         raw = () if self._raw is None else tuple(self._raw(self.prepare(self._sample).decoded).shape)
-        layers = [self._timed(layer) for layer in describe(self.module, self._ways, raw).values()]
+        layers = [self._timed(layer) for layer in self._described(raw).values()]
         return {layer.name: layer for layer in layers if layer is not None and (raw or layer.name != INPUT)}
 
     def _timed(self, layer: Layer) -> Layer | None:

@@ -25,6 +25,7 @@ from icecore.backbones.network import TorchBackbone
 from icecore.backbones.trace import PROBE_ITEMS
 from icecore.errors import BackboneError
 
+MAP = ("channels", "height", "width")
 JOINED = {"windows": "by-length.v1"}  # in the architecture, and so in keys: how the windows of an input are joined
 FREE = -1  # in a layer's shape: as long as the input
 _ACTIVATION_BYTES = 24 << 20  # as in icecore.features.forward, which cannot know how long an input is
@@ -72,6 +73,7 @@ class SequenceBackbone(TorchBackbone):
         prefix_tokens: how many steps at the start of every window are no places in the input (a class token).
         padding: by the name of an argument, what it is padded with; 0 for those not named.
         mask: name of the argument that is 1 for real steps and 0 for padding; None where the forward has none.
+        maps: activations with three axes are channels, and places along two, as torch's own convolutions make them.
         equal_lengths: let only windows of one length share a batch, where the network's own arithmetic mixes padding
             in; the preprocessing then makes all windows of an input equally long.
         pad_to: length that every window is padded to, for networks that read padding as they do words; pooling still
@@ -91,6 +93,7 @@ class SequenceBackbone(TorchBackbone):
         prefix_tokens: int = 0,
         padding: Mapping[str, float] | None = None,
         mask: str | None = "attention_mask",
+        maps: bool = False,
         equal_lengths: bool = False,
         pad_to: int | None = None,
         steps: Callable[[int, int, int], int] | None = None,
@@ -101,7 +104,7 @@ class SequenceBackbone(TorchBackbone):
         super().__init__(module, sample=samples[1], **others)
         self._shorter, self._axis, self._prefix = samples[0], axis, prefix_tokens
         self._padding, self._mask, self._equal = padding or {}, mask, equal_lengths
-        self._pad_to = pad_to
+        self._maps, self._pad_to = maps, pad_to
         self._steps, self._raw = steps or _in_proportion, raw
 
     def prepare(self, decoded: Any) -> Windows:
@@ -215,9 +218,16 @@ class SequenceBackbone(TorchBackbone):
             )
         raw = () if self._raw is None else tuple(self._raw(self.prepare(self._sample).decoded).shape)
         shorter = describe(self.module, self._ways_on(self._probed(self._shorter)), raw)
-        longer = describe(self.module, self._ways, raw)
+        longer = self._described(raw)
         both = [self._freed(layer, shorter[name].shape) for name, layer in longer.items() if name in shorter]
         return {layer.name: layer for layer in both if layer is not None and (raw or layer.name != INPUT)}
+
+    def _described(self, raw: tuple[int, ...]) -> dict[str, Layer]:
+        layers = describe(self.module, self._ways, raw)
+        return {name: replace(layer, axes=MAP) if self._is_map(layer) else layer for name, layer in layers.items()}
+
+    def _is_map(self, layer: Layer) -> bool:
+        return self._maps and len(layer.shape) == 3
 
     def _freed(self, layer: Layer, shorter: tuple[int, ...]) -> Layer | None:
         """With the axis that follows the length named and free; None where several do."""
@@ -225,8 +235,9 @@ class SequenceBackbone(TorchBackbone):
         if len(free) != 1:
             return None if free else layer
         shape = tuple(FREE if i in free else size for i, size in enumerate(layer.shape))
-        others = ("channels",) if len(shape) == 2 else tuple(f"axis{i}" for i in range(len(shape)) if i not in free)
-        axes = (*others[: free[0]], self._axis, *others[free[0] :])
+        others = ["channels"] * 2 if len(shape) == 2 else [f"axis{i}" for i in range(len(shape))]
+        others = list(layer.axes) if self._is_map(layer) else others
+        axes = tuple(self._axis if i in free else name for i, name in enumerate(others))
         return replace(layer, shape=shape, axes=axes, prefix_tokens=0 if free[0] else self._prefix)
 
 
