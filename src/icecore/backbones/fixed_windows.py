@@ -118,7 +118,7 @@ class WindowedGraph:
         if not layers:
             return {}
         owner = torch.tensor([place for place, item in enumerate(batch) for _ in item.windows])
-        shares = torch.tensor([length / sum(item.lengths) for item in batch for length in item.lengths])
+        shares = torch.cat([torch.tensor(item.lengths) / sum(item.lengths) for item in batch])
         means: dict[str, Tensor] = {}
         for place, found in self._pieces(batch, layers):
             for name, value in found.items():
