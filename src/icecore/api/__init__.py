@@ -7,7 +7,13 @@ from icecore.api.inspecting import BackboneInfo, DataInfo, ModelInfo, inspect
 from icecore.api.jsonable import as_json
 from icecore.api.model import TransferModel
 from icecore.api.options import open_store
-from icecore.api.predictions import predictions_bad_json, predictions_json, require_format, write_predictions
+from icecore.api.predictions import (
+    predictions_bad_json,
+    predictions_json,
+    predictions_notes,
+    require_format,
+    write_predictions,
+)
 from icecore.api.pretrained import PretrainedModel
 from icecore.api.reports import Evaluation, Extraction, FitReport, TargetReport, TuningReport
 from icecore.api.sources import inputs_of
@@ -40,6 +46,7 @@ __all__ = [
     "predict",
     "predictions_bad_json",
     "predictions_json",
+    "predictions_notes",
     "providers",
     "require_format",
     "table_line",

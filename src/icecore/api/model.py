@@ -201,7 +201,7 @@ class TransferModel:
         Raises DataError where the labels are none of the model's.
         """
         predictor = self._fitted
-        dataset, notes = read_labelled(data, y, target, input_col, predictor)
+        dataset = read_labelled(data, y, target, input_col, predictor)
         features = predictor.features(
             dataset,
             open_store(store or self.store),
@@ -210,7 +210,7 @@ class TransferModel:
             strict=strict,
             progress=open_progress(progress),
         )
-        return Evaluation(score(predictor, features), len(features), features.bad, notes)
+        return Evaluation(score(predictor, features), len(features), features.bad, features.notes)
 
     def fine_tune(
         self,

@@ -81,6 +81,7 @@ class FitReport:
             "items": self.items,
             "bad_items": self.bad_items,
             "extraction": as_json(self.extraction),
+            "notes": list(self.notes),
         }
 
     def _by_target(self, name: str) -> Any:
@@ -103,7 +104,7 @@ class Evaluation:
     def to_json(self) -> dict[str, Any]:
         """One JSON object; several targets nest the metrics."""
         metrics = one_or_by_target({name: as_json(found) for name, found in self.metrics.items()})
-        return {"metrics": metrics, "items": self.items, "bad_items": len(self.bad)}
+        return {"metrics": metrics, "items": self.items, "bad_items": len(self.bad), "notes": list(self.notes)}
 
 
 @dataclass
@@ -185,4 +186,5 @@ class Extraction:
             "items": len(self.features),
             "bad_items": len(self.features.bad),
             "extraction": as_json(self.features.report),
+            "notes": list(self.notes),
         }

@@ -69,7 +69,7 @@ class Predictor:
         if items:
             proba = self.heads[target.name].predict_proba(self.matrix(features, target))
         rows = np.array([item.row for item in items], dtype=np.int64)
-        return Predictions([item.name for item in items], rows, target.classes, proba, features.bad)
+        return Predictions([item.name for item in items], rows, target.classes, proba, features.bad, features.notes)
 
 
 def stacked(features: Features, columns: Sequence[Column]) -> np.ndarray:
