@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from icecore.backbones import SequenceBackbone, TorchBackbone
 from icecore.prefix import Suffix, canonical_pooling, pool
+from icecore.prefix.trees import Tree
 from icecore.training.examples import Batch
 
 
@@ -40,6 +42,7 @@ class Tunable(nn.Module):
         self.backbone, self._layer = backbone, backbone.layers()[suffix.layer]
         self._pooling = canonical_pooling(self._layer, pooling)
         self._train_norm, self._dropout = train_norm, dropout
+        self._convolves = _channels_last(suffix)
         if not train_norm:
             for part in suffix.norms():
                 part.requires_grad_(requires_grad=False)
@@ -50,7 +53,10 @@ class Tunable(nn.Module):
 
     def features(self, batch: Batch) -> Tensor:
         """Float32 (n, d)."""
-        value = self.suffix(batch.boundary, batch.inputs)
+        boundary, inputs = batch.boundary, batch.inputs
+        if self._convolves:  # twice as fast on a CPU
+            boundary, inputs = _as_channels_last(boundary), _as_channels_last(inputs)
+        value = self.suffix(boundary, inputs)
         own = self._pooling
         return self.backbone.reduced(self._layer, value, batch.items, lambda layer, rows: pool(layer, rows, own))
 
@@ -92,6 +98,24 @@ class Tunable(nn.Module):
         own = self.weights()
         for name, value in weights.items():
             own[name].copy_(value)
+
+
+def _channels_last(suffix: Suffix) -> bool:
+    """Bring the weights of convolutions into the order that they are fastest in. Whether there are any."""
+    kernels = [value for value in suffix.trainable.values() if value.dim() == 4]
+    for value in kernels:
+        value.data = value.data.contiguous(memory_format=torch.channels_last)
+    return bool(kernels)
+
+
+def _as_channels_last(value: Any) -> Any:
+    tree = Tree.of(value)
+    return tree.with_leaves([_ordered(leaf) for leaf in tree.leaves])
+
+
+def _ordered(leaf: Any) -> Any:
+    images = isinstance(leaf, Tensor) and leaf.dim() == 4 and 0 not in leaf.stride()
+    return leaf.contiguous(memory_format=torch.channels_last) if images else leaf
 
 
 def copied(weights: dict[str, Tensor]) -> dict[str, Tensor]:
