@@ -13,8 +13,9 @@ from icecore.backbones import Extractor, Layer, Licence
 from icecore.backbones.torchvision_ops import ensure_torchvision_imports
 from icecore.data import read
 from icecore.features import Features, Progress, extract
-from icecore.prefix import blocks, columns_of
+from icecore.prefix import Prefix, Suffix, blocks, columns_of, cut
 from icecore.store import Store
+from icecore.training.unfreezing import cuttable
 
 
 class PretrainedModel:
@@ -127,6 +128,19 @@ class PretrainedModel:
         if name not in known:
             raise backbones.no_such_layer(self.backbone, name)
         return known[name]
+
+    def cut(self, at: str) -> tuple[Prefix, Suffix]:
+        """Cut the network after a module: a frozen prefix, whose rows the store keeps, and a suffix to train.
+
+        See `icecore.prefix.cut`. Raises LayerError where something else crosses the cut, and UsageError for a network
+        that is no torch module.
+
+        Example:
+            >>> prefix, suffix = PretrainedModel.load("icecore:vision-s@random").cut("stages.2")
+            >>> len(suffix.trainable) < len(list(suffix.network.parameters()))
+            True
+        """
+        return cut(cuttable(self.backbone), at)
 
     def extract_features(
         self,

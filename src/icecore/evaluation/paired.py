@@ -25,7 +25,7 @@ def paired_difference(right: np.ndarray, reference: np.ndarray, groups: np.ndarr
 
     Example:
         >>> print(paired_difference(np.array([1, 1, 1, 1, 0] * 8), np.array([1, 0, 1, 1, 0] * 8)))
-        0.200 [0.065, 0.316]
+        0.200 [0.063, 0.318]
     """
     if len(right) != len(reference) or not len(right):
         raise UsageError(
