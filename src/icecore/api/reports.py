@@ -113,7 +113,6 @@ class TuningReport:
 
     Attributes:
         adopted: whether the tuned model took the place of the frozen one.
-        kept: whether that was so only because it was asked for.
         targets: their names.
         metrics: of the tuned model for each target, on rows that neither model has seen.
         frozen_metrics: of the frozen one on the same rows.
@@ -126,11 +125,11 @@ class TuningReport:
         items: that could be used.
         bad: the items set aside.
         notes: to say aloud.
+        kept: whether it was adopted only because that was asked for.
         model: where the model is.
     """
 
     adopted: bool
-    kept: bool
     targets: tuple[str, ...]
     metrics: list[Metrics]
     frozen_metrics: list[Metrics]
@@ -143,6 +142,7 @@ class TuningReport:
     items: int
     bad: tuple[BadItem, ...]
     notes: tuple[str, ...] = ()
+    kept: bool = False
     model: Path | None = None
 
     def bad_json(self) -> list[dict[str, Any]]:

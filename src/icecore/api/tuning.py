@@ -109,22 +109,8 @@ def tune(
     adopted = comparison.better or request.keep
     tuned = _final(tuner, comparison, task, settings) if adopted else comparison.tuned
     checkpoints.clear()
-    report = TuningReport(
-        adopted=adopted,
-        kept=request.keep and not comparison.better,
-        targets=tuple(target.name for target in predictor.manifest.targets),
-        metrics=comparison.metrics,
-        frozen_metrics=comparison.frozen,
-        difference=comparison.difference,
-        compared=comparison.how,
-        unfrozen=cuts[-1].unfrozen,
-        epochs=tuned.epochs,
-        seconds={**tuner.seconds, "prefix": features.report.seconds},
-        log=tuple(tuned.log),
-        items=len(features),
-        bad=features.bad,
-        notes=(*prepared.notes, *features.notes),
-    )
+    report = _report(predictor, prepared, tuner, comparison, tuned=tuned, unfrozen=cuts[-1].unfrozen, adopted=adopted)
+    report.kept = request.keep and not comparison.better
     if not adopted:
         return report, predictor
     return report, with_tuned(
@@ -135,6 +121,34 @@ def tune(
         comparison=comparison,
         unfrozen=cuts[-1].unfrozen,
         pooling=_pooling(predictor),
+    )
+
+
+def _report(
+    predictor: Predictor,
+    prepared: Prepared,
+    tuner: Tuner,
+    comparison: Comparison,
+    *,
+    tuned: Tuned,
+    unfrozen: tuple[str, ...],
+    adopted: bool,
+) -> TuningReport:
+    features = prepared.features
+    return TuningReport(
+        adopted=adopted,
+        targets=tuple(target.name for target in predictor.manifest.targets),
+        metrics=comparison.metrics,
+        frozen_metrics=comparison.frozen,
+        difference=comparison.difference,
+        compared=comparison.how,
+        unfrozen=unfrozen,
+        epochs=tuned.epochs,
+        seconds={**tuner.seconds, "prefix": features.report.seconds},
+        log=tuple(tuned.log),
+        items=len(features),
+        bad=features.bad,
+        notes=(*prepared.notes, *features.notes),
     )
 
 
