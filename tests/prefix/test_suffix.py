@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from icecore.prefix import cut
-from tests.prefix.cuts import difference, inputs, replayed, trains_alike, whole
+from tests.prefix.cuts import difference, inputs, marked, replayed, trains_alike, whole
 
 TRAINED = {
     "resnet18": ("layer3", ["layer4"]),
@@ -27,7 +27,7 @@ TRAINED = {
 }
 
 
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", [marked(name) for name in TRAINED])
 def test_ten_steps_from_the_stored_boundary_are_ten_steps_of_a_plain_loop(net, name):
     """Plain SGD, dropout off, the same part frozen: every weight after them is the same to 1e-4."""
     assert trains_alike(net(name), *TRAINED[name], rate=0.02) <= 1e-4
