@@ -1,6 +1,7 @@
 """Tiny, seeded text networks of every family as Transformers folders, each with a tokenizer of whole words."""
 
 import json
+import string
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ WORDS = (
 )
 SPECIAL = ("[PAD]", "[CLS]", "[SEP]", "[UNK]")
 LONGEST = 24
+_PIECES = {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always", "split": True}
 FRAMES = {"both": ("[CLS]", "[SEP]"), "start": ("[CLS]", None), "end": (None, "[SEP]"), "none": (None, None)}
 _SMALL = {"vocab_size": len(WORDS) + len(SPECIAL), "pad_token_id": 0}
 _BERT = _SMALL | {
@@ -37,6 +39,7 @@ FAMILIES: dict[str, tuple[str, str, str, Mapping[str, Any]]] = {
     "distilbert": ("DistilBert", "Model", "both", _DISTIL),
     "distilbert-classes": ("DistilBert", "ForSequenceClassification", "both", _DISTIL | {"num_labels": 3}),
     "t5": ("T5", "ForConditionalGeneration", "end", _T5),
+    "t5-pieces": ("T5", "EncoderModel", "end", _T5 | {"vocab_size": 120}),
     "gpt2": ("GPT2", "LMHeadModel", "none", _GPT),
     "gpt2-classes": ("GPT2", "ForSequenceClassification", "none", _GPT | {"num_labels": 3}),
     "llama": ("Llama", "ForCausalLM", "start", _LLAMA),
@@ -65,7 +68,7 @@ def write_network(name: str, folder: Path) -> Path:
         for value in module.parameters():  # as they begin, networks are too near to a constant
             value.data.normal_(0, 0.2)
     module.save_pretrained(folder)
-    _write_tokenizer(folder, *FRAMES[frame])
+    _write_tokenizer(folder, *FRAMES[frame], pieces=name.endswith("-pieces"))
     if name == "sentence":
         write_steps(folder, [("Pooling", {"pooling_mode_mean_tokens": True}), ("Normalize", {})])
     return folder
@@ -85,7 +88,16 @@ def write_steps(folder: Path, steps: list[tuple[str, dict[str, Any]]]) -> None:
         (folder / path / "config.json").write_text(json.dumps(config), "utf-8")
 
 
-def _write_tokenizer(folder: Path, start: str | None, end: str | None) -> None:
+def _unigram() -> dict[str, Any]:
+    """Some whole words, beginnings of two letters, and letters."""
+    starts = dict.fromkeys(f"\u2581{word[:2]}" for word in WORDS)
+    known = {**dict.fromkeys(SPECIAL, 0.0), **dict.fromkeys(starts, -3.0)}
+    known |= {f"\u2581{word}": -2.0 for word in WORDS[:12]} | dict.fromkeys([*string.ascii_lowercase, "\u2581"], -5.0)
+    return {"type": "Unigram", "unk_id": SPECIAL.index("[UNK]"), "vocab": list(known.items()), "byte_fallback": False}
+
+
+def _write_tokenizer(folder: Path, start: str | None, end: str | None, *, pieces: bool) -> None:
+    """Of whole words; or of pieces with their probabilities, as SentencePiece's, where most words are several."""
     vocabulary = {word: number for number, word in enumerate((*SPECIAL, *WORDS))}
     around = [{"SpecialToken": {"id": token, "type_id": 0}} if token else None for token in (start, end)]
     text = {"Sequence": {"id": "A", "type_id": 0}}
@@ -97,13 +109,13 @@ def _write_tokenizer(folder: Path, start: str | None, end: str | None) -> None:
              "special": True}
             for i, token in enumerate(SPECIAL)
         ],
-        "normalizer": {"type": "Lowercase"}, "pre_tokenizer": {"type": "Whitespace"},
+        "normalizer": {"type": "Lowercase"}, "pre_tokenizer": _PIECES if pieces else {"type": "Whitespace"},
         "post_processor": {
             "type": "TemplateProcessing", "single": template, "pair": template,
             "special_tokens": {t: {"id": t, "ids": [vocabulary[t]], "tokens": [t]} for t in (start, end) if t},
         },
-        "decoder": None,
-        "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "[UNK]"},
+        "decoder": _PIECES if pieces else None,
+        "model": _unigram() if pieces else {"type": "WordLevel", "vocab": vocabulary, "unk_token": "[UNK]"},
     }  # fmt: skip
     names = {"cls_token": start, "sep_token": end, "unk_token": "[UNK]", "pad_token": "[PAD]" if end else None}
     told = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": LONGEST}

@@ -32,6 +32,12 @@ _TOWER = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2, "
 _TEXT = _TOWER | {"vocab_size": 64, "max_position_embeddings": 16, "pad_token_id": 0}
 _CLIP = _TEXT | {"max_position_embeddings": 40, "bos_token_id": 52, "eos_token_id": 53, "pad_token_id": 53}
 _IMAGE = _TOWER | {"image_size": 32, "patch_size": 8}
+_BLIP2 = {
+    "qformer_config": _TOWER | {"encoder_hidden_size": 32, "vocab_size": 64},
+    "text_config": {"model_type": "opt", "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2,
+                    "ffn_dim": 32, "vocab_size": 64, "max_position_embeddings": 16, "word_embed_proj_dim": 32},
+    "num_query_tokens": 4, "image_text_hidden_size": 16,
+}  # fmt: skip
 FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "clip": ("CLIPModel", {"text_config": _CLIP, "projection_dim": 24}),
     "siglip": ("SiglipModel", {"text_config": _TEXT | {"projection_size": 32}}),
@@ -40,6 +46,9 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
         "BlipForImageTextRetrieval",
         {"text_config": _TEXT | {"encoder_hidden_size": 32}, "image_text_hidden_size": 24},
     ),
+    "blip2": ("Blip2ForConditionalGeneration", _BLIP2),
+    "blip2-base": ("Blip2Model", _BLIP2),
+    "blip2-retrieval": ("Blip2ForImageTextRetrieval", _BLIP2),
     "blip-captions": ("BlipForConditionalGeneration", {"text_config": _TEXT | {"encoder_hidden_size": 32}}),
 }
 

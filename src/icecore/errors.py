@@ -16,6 +16,7 @@ An error is a short lesson: what came, what was expected, what to do next.
     │   │   └── BadBatchError      some of several items cannot be used: smaller batches tell which
     │   └── BadItemsError          items were bad and the user asked for strictness
     ├── StoreError            the store cannot be read or written
+    ├── TrainingError         fine-tuning cannot go on
     ├── HeadError             a head cannot be made, fitted, saved or loaded
     ├── ArtifactError         a saved model cannot be read or written
     └── LicenceError          the licence of the weights is not the one required
@@ -87,6 +88,10 @@ class BadItemsError(DataError):
 
 class StoreError(IcecoreError):
     """The store cannot be read or written."""
+
+
+class TrainingError(IcecoreError):
+    """Fine-tuning cannot go on. The model that it started from is as it was."""
 
 
 class HeadError(IcecoreError):

@@ -3,8 +3,12 @@
 import shutil
 import subprocess
 import sys
+import tarfile
+from pathlib import Path
 
+import datasets
 import numpy as np
+import pandas as pd
 import pytest
 
 import icecore
@@ -77,6 +81,42 @@ def test_looking_at_sounds(network, tones):
     assert (data.modality, data.items, len(data.bad)) == ("sound", 16, 2)
     info = icecore.inspect(network)
     assert (info.modality, info.preprocessing["type"], info.preprocessing["rate"]) == ("sound", "waveform.v1", RATE)
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "list", "frame", "tar", "audio", "file"])
+def test_sounds_are_known_as_sounds(form, tones, tmp_path):
+    """In tables of paths, lists, tars and data sets, also where the column is named: nobody has to say it."""
+    paths = [str(path) for path in sorted(tones.rglob("[0-9].wav"))]
+    frame = pd.DataFrame({"path": paths, "label": [path.split("/")[-2] for path in paths]})
+    options = {"target": "label"}
+    if form == "csv":
+        frame.to_csv(data := tmp_path / "t.csv", index=False)
+    elif form == "parquet":
+        frame.to_parquet(data := tmp_path / "t.parquet")
+    elif form == "list":
+        data, options = paths, {}
+    elif form == "frame":
+        data = frame
+    elif form == "tar":
+        with tarfile.open(data := tmp_path / "t.tar", "w") as tar:
+            for number, path in enumerate(paths):
+                tar.add(path, f"{number:03d}.wav")
+        options = {"input_col": "wav"}
+    else:
+        contents = [{"bytes": Path(path).read_bytes(), "path": None} for path in paths]
+        data = datasets.Dataset.from_dict({form: contents, "label": list(frame["label"])})
+        data = data.cast_column(form, datasets.Audio(decode=False))
+        options = {"target": "label", "input_col": form}
+    found = icecore.inspect(data, progress=False, **options)
+    assert (found.modality, found.items, found.bad) == ("sound", 16, [])
+
+
+def test_a_table_of_sounds_without_a_backbone(tones, tmp_path):
+    """The bundled network for sounds is taken."""
+    rows = [f"{path},{path.parent.name}" for path in sorted(tones.rglob("[0-9].wav"))]
+    (tmp_path / "t.csv").write_text("\n".join(["path,label", *rows]), "utf-8")
+    done = Shell(tmp_path)("fit", "t.csv", "--head", "ridge", "--repeats", "1", "--json")
+    assert (done.json["backbone"], done.json["bad_items"]) == ("icecore:audio-s", 0)
 
 
 def esc10_table(assets, folder, fold):

@@ -34,13 +34,14 @@ def hf_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
 
     def folder(name: str) -> Path:
         if not (home / name).is_dir():
-            _write_tiny(name, home / name)
+            write_tiny(name, home / name)
         return home / name
 
     return folder
 
 
-def _write_tiny(name: str, folder: Path) -> None:
+def write_tiny(name: str, folder: Path) -> None:
+    """A tiny network of a family, and its processor."""
     transformers = extras.require("transformers", "hf")
     transformers.utils.logging.disable_progress_bar()
     family, kind, side, config = TINY[name]
@@ -76,6 +77,10 @@ TINY = {
     "swin": (
         *("Swin", "ForImageClassification", 64),
         {"embed_dim": 12, "depths": [1, 1, 2], "num_heads": [2, 2, 4], "image_size": 64, "window_size": 4} | _LABELS,
+    ),
+    "mobilenet": (
+        *("MobileNetV2", "ForImageClassification", 64),
+        {"image_size": 64, "depth_multiplier": 0.25, "finegrained_output": False} | _LABELS,
     ),
     "efficientnet": (
         *("EfficientNet", "ForImageClassification", 64),

@@ -1,5 +1,6 @@
 """Networks with the habits that make features go wrong."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +41,17 @@ def close(found: Tensor, expected: Tensor) -> bool:
 def run(net: TorchBackbone, images: Sequence[Any], layers: Sequence[str]) -> dict[str, Tensor]:
     """Whole activations of images."""
     return net.run([net.prepare(image) for image in images], list(layers), whole)
+
+
+def below_classifier(module: nn.Module) -> nn.Module:
+    """A copy that ends before its last linear layer, or for SqueezeNet before its last convolution."""
+    bare = copy.deepcopy(module)
+    kinds = nn.Linear if any(isinstance(part, nn.Linear) for part in bare.modules()) else nn.Conv2d
+    name = [name for name, part in bare.named_modules() if isinstance(part, kinds)][-1]
+    bare.set_submodule(name, nn.Identity())
+    if kinds is nn.Conv2d:
+        bare.classifier[2] = nn.Identity()  # the activation after it
+    return bare
 
 
 def plain(*more: nn.Module) -> nn.Sequential:

@@ -17,7 +17,7 @@ from icecore.backbones import load
 from icecore.backbones.icecore import SOUND_WEIGHTS, VECTORS, WEIGHTS
 from icecore.backbones.torchvision_ops import ensure_torchvision_imports
 from icecore.backbones.vision_s import SIDE, VisionS
-from icecore.data import WaveformPreprocessing, decode_sound
+from icecore.data import WaveformPreprocessing
 from icecore.errors import PreprocessingError, UnknownBackboneError
 from icecore.testing import check_backbone
 from tests.small import WIDTH, labelled, write_colours
@@ -35,10 +35,9 @@ def test_the_weights_are_small_half_precision_and_complete():
     assert sum(value.numel() for value in VisionS().parameters()) <= 3_000_000
 
 
-def test_it_is_a_backbone_like_any_other(images):
-    """It passes the conformance check; its stages can be named, and are its blocks."""
+def test_what_it_says_of_itself():
+    """Its stages can be named, and shrink; licence and source."""
     net = load(BUNDLED, device="cpu")
-    check_backbone(net, images, layers=["stem", "stages.0", "stages.3", "last"], again=load(BUNDLED, device="cpu"))
     layers = net.layers()
     assert layers["input"].shape == (3, SIDE, SIDE)
     assert [layers[f"stages.{number}"].shape[1] for number in range(4)] == [24, 12, 6, 3]
@@ -148,13 +147,10 @@ def sounds(per_class: int = 6) -> tuple[list[tuple[np.ndarray, int]], list[str]]
 
 
 def test_the_network_for_sounds_is_one_like_any_other(tmp_path):
-    """At most 4 MB; it passes the conformance check, tells kinds of sounds apart and travels with a model."""
+    """At most 4 MB; it tells kinds of sounds apart and travels with a model."""
     assert SOUND_WEIGHTS.stat().st_size <= 4_000_000
     assert {value.dtype for value in load_file(SOUND_WEIGHTS).values()} == {torch.float16}
     clips, labels = sounds()
-    net = load("icecore:audio-s", device="cpu")
-    decoded = [decode_sound(clip) for clip in clips[:3]]
-    check_backbone(net, decoded, layers=["stem", "stages.3", "last"], again=load("icecore:audio-s", device="cpu"))
     with pytest.raises(PreprocessingError, match="Leave the preprocessing out"):
         load("icecore:audio-s", preprocess=WaveformPreprocessing(rate=16_000))
     options = {"head": "ridge", "folds": 2, "repeats": 1, "progress": False}

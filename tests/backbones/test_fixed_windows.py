@@ -2,10 +2,11 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
-from icecore.backbones import Layer, Licence, no_such_layer
+from icecore.backbones import Layer, Licence, load, no_such_layer
 from icecore.backbones.fixed_windows import WindowedGraph, over_windows
 from icecore.data import LogMelPreprocessing, Sound, WaveformPreprocessing
 from icecore.testing import check_backbone
@@ -51,14 +52,34 @@ def test_it_conforms(front):
 
 
 def test_a_feature_is_the_mean_over_windows():
-    """Of every window, the completed one included; many windows go through a number at a time."""
+    """Of every window, the completed one by the samples that are its own; many go through a number at a time."""
     net = over_windows(Graph(SAMPLES))
     samples = tone(4.1)
     found = net.run([net.prepare(Sound(samples, RATE))], ["last"], lambda _, value: value)["last"]
     assert len(samples) == 65_600
     padded = torch.nn.functional.pad(torch.from_numpy(samples), (0, 400)).view(66, 1000)
-    assert torch.allclose(found[0], torch.stack([padded.mean(), padded.square().mean()]), atol=1e-6)
+    each = torch.stack([padded.mean(1), padded.square().mean(1)], 1)
+    shares = torch.tensor([1000.0] * 65 + [600.0])[:, None] / 65_600
+    assert torch.allclose(found[0], (each * shares).sum(0), atol=1e-6)
     assert net.seen == [32, 32, 2]
+
+
+def test_silence_that_completes_a_window_hardly_counts():
+    """A clip of one window and a few samples is nearly that window; alone, the few samples are all there is."""
+    net = over_windows(Graph(SAMPLES))
+    ones, few = np.ones(1000, np.float32), np.full(10, 0.5, np.float32)
+    found = net.run(
+        [net.prepare(Sound(samples, RATE)) for samples in (np.concatenate([ones, few]), ones, few)],
+        ["last"],
+        lambda _, value: value[:, 0],
+    )["last"]
+    assert torch.allclose(found, torch.tensor([(1000 + 0.005 * 10) / 1010, 1.0, 0.005]), atol=1e-6)
+
+
+def test_the_rule_for_windows_is_in_the_key():
+    """Rows that were made by another rule are not taken for these."""
+    assert over_windows(Graph(SAMPLES)).architecture == {"windows": "by-length.v1"}
+    assert load("icecore:audio-s", device="cpu").architecture == {"name": "audio-s", "windows": "by-length.v1"}
 
 
 def test_others_are_left_as_they_are():

@@ -10,63 +10,31 @@ from safetensors.torch import load_file, save_file
 from icecore.backbones import extras, load, load_saved, save
 from icecore.errors import BackboneError, PreprocessingError, WeightsError
 from icecore.prefix import Column, blocks, column_key, pool
-from icecore.testing import check_backbone
-from tests.backbones.conftest import TINY
 from tests.backbones.networks import close, run
 
 
-def theirs(folder, images):
-    """What Transformers' own processor and network give."""
-    transformers = extras.require("transformers", "hf")
-    inputs = transformers.AutoImageProcessor.from_pretrained(folder)(images=images, return_tensors="pt")
-    with torch.no_grad():
-        return (
-            transformers.AutoModel.from_pretrained(folder).eval()(**inputs),
-            transformers.AutoModelForImageClassification.from_pretrained(folder).eval()(**inputs).logits,
-        )
-
-
-def test_real_mobilenet_equals_transformers(assets, photos):
-    """MobileNetV2 on photographs: `last` is the pooled output, `logits` the logits, and two layers come in one pass."""
-    folder = assets / "weights" / "mobilenet_v2_hf"
-    net = load(f"hf:{folder}", device="cpu")
-    found = run(net, photos, ["last", "logits"])
-    base, logits = theirs(folder, photos)
-    assert close(found["last"], base.pooler_output)
-    assert close(found["logits"], logits)
+def test_what_a_real_folder_says(assets):
+    """MobileNetV2: its licence, and its blocks with their shapes."""
+    net = load(f"hf:{assets / 'weights' / 'mobilenet_v2_hf'}", device="cpu")
     assert net.licence.name == "apache-2.0"
     assert len(blocks(net)) == 16
     assert net.layers()[blocks(net)[-1]].shape == (320, 7, 7)
 
 
-@pytest.mark.slow
-def test_real_mobilenet_conforms(assets, photos):
-    """On photographs every block is the same alone, in company and in any order."""
-    name = f"hf:{assets / 'weights' / 'mobilenet_v2_hf'}"
-    net = load(name, device="cpu")
-    check_backbone(net, photos, again=load(name, device="cpu"), layers=[*blocks(net), "last", "logits"])
-
-
-@pytest.mark.parametrize("name", ["vit", "beit", "resnet", "convnext", "swin", "efficientnet"])
+@pytest.mark.parametrize("name", ["vit", "beit", "resnet", "convnext", "swin", "efficientnet", "mobilenet"])
 def test_the_classifier_reads_last(name, hf_folder, images):
-    """For every family `logits` are Transformers' own, and its classifier makes them of `last`."""
-    folder = hf_folder(name)
-    net = load(f"hf:{folder}", device="cpu")
-    found = run(net, images, ["last", "logits"])
-    logits = theirs(folder, images)[1]
-    assert close(found["logits"], logits)
-    with torch.no_grad():
-        assert close(net.module.get_submodule(net.classifier)(found["last"]), logits)
-
-
-@pytest.mark.parametrize("name", ["vit-base", "dinov2"])
-def test_a_network_without_a_head_gives_its_pooled_output(name, hf_folder, images):
-    """`last` is `pooler_output`."""
+    """For every family the classifier makes `logits` of `last`."""
     net = load(f"hf:{hf_folder(name)}", device="cpu")
+    found = run(net, images, ["last", "logits"])
     with torch.no_grad():
-        output = net.forward([net.prepare(image) for image in images])
-    assert close(run(net, images, ["last"])["last"], output.pooler_output)
-    assert "logits" not in net.layers()
+        assert close(net.module.get_submodule(net.classifier)(found["last"]), found["logits"])
+
+
+def test_a_network_without_a_head_has_no_logits(hf_folder):
+    """Its own output, pooled, is `last`."""
+    layers = load(f"hf:{hf_folder('vit-base')}", device="cpu").layers()
+    assert layers["last"].shape == (32,)
+    assert "logits" not in layers
 
 
 def test_a_distilled_twin_gives_its_base(hf_folder, images):
@@ -78,14 +46,6 @@ def test_a_distilled_twin_gives_its_base(hf_folder, images):
         assert close(found["last"], net.module.deit(x)[0][:, 0])
         assert close(found["logits"], net.module(x).logits)
     assert net.layers()["last"].shape == (32,)
-
-
-@pytest.mark.parametrize("name", TINY)
-def test_every_family_conforms(name, hf_folder, images):
-    """Frozen, the same in any company, with honest shapes and stable keys; blocks are found."""
-    net = load(f"hf:{hf_folder(name)}", device="cpu")
-    check_backbone(net, images, again=load(f"hf:{hf_folder(name)}", device="cpu"))
-    assert len(blocks(net)) >= 3
 
 
 def test_class_tokens_are_no_places(hf_folder, images):

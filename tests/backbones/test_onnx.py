@@ -1,7 +1,6 @@
 """`onnx:` graphs, by any tensor in them."""
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 from onnx.reference import ReferenceEvaluator
@@ -24,25 +23,23 @@ def name(tmp_path):
 
 
 def test_any_tensor_is_what_the_file_computes(name, images, tmp_path):
-    """Every tensor equals that of ONNX's own reference evaluator, the result also that of a plain session."""
+    """Every tensor equals that of ONNX's own reference evaluator."""
     net = load(name, device="cpu")
     names = [layer for layer in net.layers() if layer not in ("input", "last", "logits")]
-    found = run(net, images, [*names, "last", "logits"])
+    found = run(net, images, [*names, "last"])
     x = np.stack([net.prepare(image) for image in images])
     expected = ReferenceEvaluator(str(tmp_path / "net.onnx")).run(None, {"x": x}, intermediate=True)
     for layer in names:
         assert close(found[layer], torch.from_numpy(expected[layer])), layer
-    session = onnxruntime.InferenceSession(tmp_path / "net.onnx", providers=["CPUExecutionProvider"])
-    assert close(found["logits"], torch.from_numpy(session.run(None, {"x": x})[0]))
     assert torch.equal(found["last"], found["flat"])
 
 
-@pytest.mark.parametrize("items", ["n", 1])
-def test_it_keeps_to_the_rules(name, items, images, tmp_path):
-    """A free and a fixed number of items: one item alone, in a batch and in another order is the same."""
-    write_onnx(tmp_path / "net.onnx", items=items)
+def test_a_graph_for_one_item_at_a_time(name, images, tmp_path):
+    """It says that it is slower; an item alone, in a batch and in another order is the same."""
+    assert not load(name, device="cpu").notes
+    write_onnx(tmp_path / "net.onnx", items=1)
     net = load(name, device="cpu")
-    assert bool(net.notes) == (items == 1)
+    assert "one item at a time" in net.notes[0]
     check_backbone(net, images, again=load(name, device="cpu"))
 
 
@@ -97,7 +94,7 @@ def test_weights_beside_the_file(name, tmp_path, images):
 
 
 def test_a_graph_with_state(assets):
-    """Silero's other inputs: the rate is asked for, the state begins with zeros; the result is the plain session's."""
+    """Silero's other inputs: the rate is asked for, the state begins with zeros."""
     file = assets / "weights" / "silero" / "silero_vad.onnx"
     with pytest.raises(BackboneError, match=r"has other inputs.*state.*sr \(int64, \(\)\).*\?sr=VALUE"):
         load(f"onnx:{file}", preprocess=ArrayPreprocessing(shape=(512,)))
@@ -105,11 +102,6 @@ def test_a_graph_with_state(assets):
         load(f"onnx:{file}?sr=16000", preprocess=ArrayPreprocessing())
     net = load(f"onnx:{file}?sr=16000", preprocess=ArrayPreprocessing(shape=(512,)), device="cpu")
     assert (net.modality, net.licence.name, net.layers()["last"].shape) == ("array", "mit", (1,))
-    clips = np.random.default_rng(0).normal(0, 0.1, (3, 512)).astype(np.float32)
-    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-    feeds = {"input": clips, "state": np.zeros((2, 3, 128), np.float32), "sr": np.array(16000)}
-    assert close(run(net, clips, ["last"])["last"], torch.from_numpy(session.run(["output"], feeds)[0]))
-    check_backbone(net, list(clips))
 
 
 def test_arrays_are_data(assets, tmp_path):

@@ -5,13 +5,12 @@ import pytest
 import torch
 
 from icecore import PretrainedModel
-from icecore.backbones import extras, load, load_saved, save
+from icecore.backbones import load, load_saved, save
 from icecore.data import ArrayPreprocessing, read
 from icecore.data import load as load_item
 from icecore.errors import PreprocessingError, WeightsError
 from icecore.prefix import prefix_key
-from icecore.testing import check_backbone
-from tests.backbones.networks import close, run
+from tests.backbones.networks import run
 
 EMBEDDING = "mobilenet_v1_1.0_224_quant_embedding_extractor.tflite"
 SMALL = "mobilenet_v1_0.25_128_quant.tflite"
@@ -22,61 +21,28 @@ def folder(assets):
     return assets / "weights" / "tflite"
 
 
-def own(file, batch, names=()):
-    """What LiteRT itself gives, with its usual kernels for the result: item by item, dequantised."""
-    litert = extras.require("ai_edge_litert.interpreter", "tflite")
-    kernels = litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    interpreter = litert.Interpreter(
-        str(file), experimental_preserve_all_tensors=True, experimental_op_resolver_type=kernels
-    )
-    interpreter.allocate_tensors()
-    (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
-    rows = []
-    for item in batch:
-        scale, zero = taken["quantization"]
-        value = np.rint(item / scale + zero) if scale else item
-        interpreter.set_tensor(taken["index"], value[None].astype(taken["dtype"]))
-        interpreter.invoke()
-        scale, zero = given["quantization"]
-        raw = interpreter.get_tensor(given["index"]).astype(np.float32)
-        rows.append((raw - zero) * scale if scale else raw)
-    return torch.from_numpy(np.concatenate(rows).astype(np.float32))
-
-
 ARRAYS = {"kws_ref_model_float32.tflite": (49, 10, 1), "yamnet_spectra_in.tflite": (96, 64)}
 
 
 @pytest.mark.parametrize("name", ARRAYS)
-def test_arrays_give_what_litert_gives(name, folder):
-    """Keyword spotting (batches) and YAMNet (one at a time): the result, and `last` is what the dense layer reads."""
+def test_arrays_go_in_as_they_are(name, folder):
+    """Keyword spotting (batches) and YAMNet (one at a time): `last` is what the dense layer reads."""
     items = list(np.random.default_rng(0).normal(0, 1, (3, *ARRAYS[name])).astype(np.float32))
     net = load(f"tflite:{folder / name}", preprocess=ArrayPreprocessing(), device="cpu")
-    found = run(net, items, ["last", "logits"])
-    assert close(found["logits"], own(folder / name, items))
-    assert found["last"].flatten(1).shape[1] == (64 if "kws" in name else 1024)
+    assert run(net, items, ["last"])["last"].flatten(1).shape[1] == (64 if "kws" in name else 1024)
     assert bool(net.notes) == ("yamnet" in name)
-    check_backbone(net, items, layers=["last", "logits", list(net.layers())[5]])
 
 
 @pytest.mark.parametrize("name", [SMALL, EMBEDDING, "tf2_mobilenet_v2_1.0_224_ptq.tflite"])
-def test_images_give_what_litert_gives(name, folder, photos):
-    """Quantised MobileNets: the preprocessing comes from the graph's pixels, and the result is LiteRT's own."""
+def test_quantised_graphs_say_how_images_go_in(name, folder):
+    """The preprocessing of MobileNets comes from the graph's own pixels."""
     net = load(f"tflite:{folder / name}", device="cpu")
     assert (net.modality, net.licence.name) == ("image", "apache-2.0")
-    result = "logits" if "logits" in net.layers() else "last"
-    batch = [net.prepare(photo) for photo in photos]
-    assert close(run(net, photos, [result])[result], own(folder / name, batch))
     size = 128 if name == SMALL else 224
     assert net.layers()["input"].shape == (size, size, 3)
     value = net.preprocessing.value
     assert (255 * value["scale"] - value["mean"][0], -value["mean"][0]) == pytest.approx((1, -1), abs=0.01)
     assert any("the graph's own pixels" in note for note in net.notes)
-
-
-def test_it_keeps_to_the_rules(folder, photos):
-    """Alone, in a batch, in another order, asked for alone; the same keys when loaded again."""
-    name = f"tflite:{folder / SMALL}"
-    check_backbone(load(name, device="cpu"), photos[:2], again=load(name, device="cpu"))
 
 
 def test_inner_tensors_are_the_numbers_that_they_stand_for(folder, photos):

@@ -8,62 +8,7 @@ import torch
 from icecore.backbones import extras, load, load_saved, save
 from icecore.errors import WeightsError
 from icecore.prefix import Column, blocks, column_key, pool
-from icecore.testing import check_backbone
 from tests.backbones.networks import close, run
-
-CHEAP = [
-    "test_vit",
-    "test_resnet",
-    "test_convnext",
-    "test_efficientnet",
-    "mobilenetv3_small_050",
-    "xcit_nano_12_p16_224",
-]
-DEAR = [
-    *("vit_tiny_patch16_224", "deit_tiny_distilled_patch16_224", "cait_xxs24_224", "levit_128s", "mixer_s32_224"),
-    *("swin_tiny_patch4_window7_224", "resmlp_12_224", "pit_ti_224", "pvt_v2_b0", "poolformer_s12", "regnetx_002"),
-    *("densenet121", "efficientnet_b0", "inception_v3", "mobilevit_xxs", "edgenext_xx_small", "ghostnet_050"),
-    *("repvgg_a0", "resnetv2_50x1_bit", "twins_pcpvt_small", "coat_tiny", "crossvit_tiny_240", "hrnet_w18_small"),
-    *("maxvit_nano_rw_256", "nfnet_l0", "tiny_vit_5m_224", "dpn48b", "fastvit_t8", "hiera_tiny_224", "volo_d1_224"),
-    *("efficientformer_l1", "mobilenetv4_conv_small_035", "convnext_atto", "eva02_tiny_patch14_224", "test_vit4"),
-]
-
-
-def equals_timm(name, images):
-    """`last` is timm's pre-logits of timm's own transform, for a seeded network."""
-    timm = extras.require("timm", "timm")
-    net = load(f"timm:{name}@random", device="cpu")
-    transform = timm.data.create_transform(**timm.data.resolve_model_data_config(net.module), is_training=False)
-    x = torch.stack([transform(image) for image in images])
-    with torch.no_grad():
-        expected = net.module.forward_head(net.module.forward_features(x), pre_logits=True)
-        logits = net.module(x)
-    found = run(net, images, ["last", "logits", *blocks(net)])
-    assert close(found["last"], expected)
-    assert close(found["logits"], logits)
-    for block in blocks(net):
-        layer = net.layers()[block]
-        assert pool(layer, found[block], "mean").shape == (len(images), layer.shape[layer.axes.index("channels")])
-    return net
-
-
-@pytest.mark.parametrize("name", CHEAP)
-def test_features_equal_timms(name, images):
-    """Pooled features and logits are timm's to 1e-5, and every block can be pooled."""
-    equals_timm(name, images)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", DEAR)
-def test_features_equal_timms_in_every_family(name, images):
-    """The same for thirty more families; the blocks are a chain of at least three."""
-    assert len(blocks(equals_timm(name, images[:2]))) >= 3
-
-
-@pytest.mark.parametrize("name", CHEAP[:4])
-def test_conformance(name, images):
-    """Frozen, pure, with stable keys. (timm itself hands out networks in training mode.)"""
-    check_backbone(load(f"timm:{name}@random", device="cpu"), images, again=load(f"timm:{name}@random", device="cpu"))
 
 
 def test_the_mean_of_tokens_is_timms_own(images):

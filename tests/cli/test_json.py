@@ -18,7 +18,7 @@ def test_fit(shell, colours, tmp_path):
     ).json
     assert list(found) == [
         "model", "task", "classes", "backbone", "layer", "head", "metrics", "baselines", "items", "bad_items",
-        "extraction",
+        "extraction", "notes",
     ]  # fmt: skip
     assert (found["model"], found["task"], found["backbone"]) == ("m", "classification", BACKBONE)
     assert (found["classes"], found["layer"]) == (["blue", "green", "red"], "last")
@@ -27,7 +27,7 @@ def test_fit(shell, colours, tmp_path):
     assert all(list(figure) == ["value", "low", "high"] for figure in found["metrics"].values())
     assert set(found["baselines"]) == {"raw_input", "majority_class"}
     assert (found["items"], found["bad_items"]) == (18, 0)
-    assert list(found["extraction"]) == ["computed", "reused", "seconds", "cut", "blank"]
+    assert list(found["extraction"]) == ["computed", "reused", "seconds", "remarks"]
     assert found["extraction"]["computed"] == 18
     again = shell("fit", colours, "-b", BACKBONE, "--head", "logistic:C=1", "--repeats", 1, "--json").json
     assert again["model"] is None
@@ -38,7 +38,7 @@ def test_fit(shell, colours, tmp_path):
 def test_evaluate(shell, colours, model):
     """Metrics, items, bad items."""
     found = shell("evaluate", model, colours, "--json").json
-    assert list(found) == ["metrics", "items", "bad_items"]
+    assert list(found) == ["metrics", "items", "bad_items", "notes"]
     assert set(found["metrics"]) == METRICS
     assert found["metrics"]["accuracy"]["value"] == 1.0
     assert found["metrics"]["accuracy"]["low"] < 1.0
@@ -50,7 +50,7 @@ def test_predict(shell, colours, model, tmp_path):
     bad = tmp_path / "bad.png"
     bad.write_text("no picture", "utf-8")
     found = shell.process("predict", model, colours / "red" / "000.png", bad, colours / "blue", "--json").json
-    assert list(found) == ["predictions", "bad_items"]
+    assert list(found) == ["predictions", "bad_items", "notes"]
     assert found["bad_items"] == 1
     assert [line["label"] for line in found["predictions"]] == ["red"] + ["blue"] * 6
     first = found["predictions"][0]
@@ -64,7 +64,7 @@ def test_extract(shell, colours, tmp_path):
     """Where it was written, a shape for each layer, counts, what was computed."""
     words = ("extract", colours, "-b", BACKBONE, "--layer", "last", "--layer", "-1", "--out", "f.parquet", "--json")
     found = shell(*words).json
-    assert list(found) == ["out", "layers", "items", "bad_items", "extraction"]
+    assert list(found) == ["out", "layers", "items", "bad_items", "extraction", "notes"]
     assert found["out"] == "f.parquet"
     assert found["layers"]["last"] == [WIDTH]
     assert len(found["layers"]) == 2

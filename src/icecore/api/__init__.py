@@ -7,12 +7,18 @@ from icecore.api.inspecting import BackboneInfo, DataInfo, ModelInfo, inspect
 from icecore.api.jsonable import as_json
 from icecore.api.model import TransferModel
 from icecore.api.options import open_store
-from icecore.api.predictions import predictions_bad_json, predictions_json, require_format, write_predictions
+from icecore.api.predictions import (
+    predictions_bad_json,
+    predictions_json,
+    predictions_notes,
+    require_format,
+    write_predictions,
+)
 from icecore.api.pretrained import PretrainedModel
-from icecore.api.reports import Evaluation, Extraction, FitReport, TargetReport
+from icecore.api.reports import Evaluation, Extraction, FitReport, TargetReport, TuningReport
 from icecore.api.sources import inputs_of
 from icecore.api.storing import table_line
-from icecore.api.verbs import evaluate, extract, fit, predict
+from icecore.api.verbs import evaluate, extract, fine_tune, fit, predict
 
 __all__ = [
     "BackboneInfo",
@@ -27,9 +33,11 @@ __all__ = [
     "TargetReport",
     "TransferClassifier",
     "TransferModel",
+    "TuningReport",
     "as_json",
     "evaluate",
     "extract",
+    "fine_tune",
     "fit",
     "inputs_of",
     "inspect",
@@ -38,6 +46,7 @@ __all__ = [
     "predict",
     "predictions_bad_json",
     "predictions_json",
+    "predictions_notes",
     "providers",
     "require_format",
     "table_line",

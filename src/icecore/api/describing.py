@@ -29,7 +29,7 @@ def manifest(backbone: Extractor, features: Features, fitted: Sequence[FittedTar
         modality=backbone.modality,
         backbone=artifact.describe(backbone, columns),
         targets=tuple(_target(one, [column.layer for column in columns]) for one in fitted),
-        data=_data(features),
+        data=data_ref(features),
         versions={"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
     )
 
@@ -44,17 +44,19 @@ def _target(fitted: FittedTarget, layers: Sequence[str]) -> TargetRef:
         head={},
         chosen={"head": report.head, "because": report.chosen_because, "by_layer": report.by_layer},
         stores_training_rows=fitted.head.stores_training_rows,
-        metrics=_figures(report.metrics),
-        baselines={name: _figures(found) for name, found in report.baselines.items()},
+        metrics=figures(report.metrics),
+        baselines={name: figures(found) for name, found in report.baselines.items()},
         evaluation=report.evaluation,
     )
 
 
-def _figures(found: Mapping[str, Any]) -> Figures:
+def figures(found: Mapping[str, Any]) -> Figures:
+    """Figures as the manifest holds them."""
     return {n: None if e is None else Figure(value=e.value, low=e.low, high=e.high) for n, e in found.items()}
 
 
-def _data(features: Features) -> DataRef:
+def data_ref(features: Features) -> DataRef:
+    """What the manifest says of the data."""
     labels = {name: [str(value) for value in values] for name, values in features.dataset.targets.items()}
     fingerprint = keys.key("data", {"rows": [row.hex() for row in features.rows], "labels": labels})
     name = Path(features.dataset.source).name or features.dataset.source

@@ -15,8 +15,9 @@ from icecore.api.fitting import Rows, Settings, fit_target
 from icecore.api.labels import encode, require_items
 from icecore.api.options import open_progress, open_store
 from icecore.api.pretrained import PretrainedModel
-from icecore.api.reports import Evaluation, FitReport
+from icecore.api.reports import Evaluation, FitReport, TuningReport
 from icecore.api.scoring import read_labelled, score
+from icecore.api.tuning import Request, read_data, training_settings, tune
 from icecore.artifact import Manifest, Predictions, Predictor
 from icecore.backbones import INPUT
 from icecore.data import Dataset, read
@@ -200,7 +201,7 @@ class TransferModel:
         Raises DataError where the labels are none of the model's.
         """
         predictor = self._fitted
-        dataset, notes = read_labelled(data, y, target, input_col, predictor)
+        dataset = read_labelled(data, y, target, input_col, predictor)
         features = predictor.features(
             dataset,
             open_store(store or self.store),
@@ -209,7 +210,67 @@ class TransferModel:
             strict=strict,
             progress=open_progress(progress),
         )
-        return Evaluation(score(predictor, features), len(features), features.bad, notes)
+        return Evaluation(score(predictor, features), len(features), features.bad, features.notes)
+
+    def fine_tune(
+        self,
+        data: Any,
+        y: Any = None,
+        *,
+        unfreeze: int | str = 2,
+        folds: int | None = None,
+        keep: bool = False,
+        target: str | Sequence[str] | None = None,
+        input_col: str | Sequence[str] | None = None,
+        store: Store | str | os.PathLike[str] | None = None,
+        workers: int | None = None,
+        strict: bool = False,
+        progress: Progress | bool = True,
+        **training: Any,
+    ) -> TuningReport:
+        """Train the network's last blocks from stored boundaries, and adopt them where that pays.
+
+        The frozen part is run once and read from the store in every epoch. The tuned model takes the place of this one
+        only where it is better beyond the interval of their difference, on rows that neither it, nor its early
+        stopping, nor the frozen model (refitted without them) has seen.
+
+        Args:
+            data: labelled data with the classes of this model; given splits are kept to (`val` stops the training,
+                `test` compares).
+            y: labels, where `data` holds inputs alone.
+            unfreeze: how many of the last blocks are trained; a layer, with which it begins; or `all`.
+            folds: of the comparison; 1 compares a quarter of the rows, and that very model is adopted. By default 5
+                below a thousand items, which train the adopted model once more on all rows, and 1 from there on.
+            keep: adopt the tuned model whatever came out.
+            target: see `fit`.
+            input_col: see `fit`.
+            store: see `predict_targets`.
+            workers: threads that read and decode.
+            strict: make bad items an error.
+            progress: show it on standard error.
+            training: epochs, learning_rate, batch_size and so on: the fields of `icecore.training.TrainingSettings`.
+
+        Returns:
+            What was done and how the two compare; `adopted` says which this model now is.
+
+        Raises:
+            UsageError, LayerError: what is asked for cannot be trained here.
+            DataError: labels that the model does not know.
+            TrainingError: the loss is not finite; this model is as it was.
+        """
+        request = Request(training_settings(unfreeze=unfreeze, **training), folds, keep)
+        dataset = read_data(data, y, target, input_col, self._fitted)
+        report, self._predictor = tune(
+            self._fitted,
+            dataset,
+            request,
+            store=open_store(store or self.store),
+            progress=open_progress(progress),
+            workers=workers,
+            strict=strict,
+        )
+        self.net = PretrainedModel(self._predictor.backbone)
+        return report
 
     def save(self, path: str | os.PathLike[str], *, include_backbone: bool = False) -> Path:
         """Write the model to a folder, without pickle. Raises ArtifactError, HeadError.

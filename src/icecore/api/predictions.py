@@ -22,20 +22,25 @@ _FORMATS = (".csv", ".tsv", ".parquet", ".jsonl")
 
 def predictions_json(result: Mapping[str, Predictions]) -> dict[str, Any]:
     """What `icecore predict --json` prints. Several targets nest everything but the input."""
-    bad = next(iter(result.values())).bad
+    first = next(iter(result.values()))
     if len(result) == 1:
-        lines = [{"input": p.input, **_plain(p)} for p in next(iter(result.values()))]
+        lines = [{"input": p.input, **_plain(p)} for p in first]
     else:
         together = zip(*result.values(), strict=True)
         lines = [
             {"input": ps[0].input, **{name: _plain(p) for name, p in zip(result, ps, strict=True)}} for ps in together
         ]
-    return {"predictions": lines, "bad_items": len(bad)}
+    return {"predictions": lines, "bad_items": len(first.bad), "notes": list(first.notes)}
 
 
 def predictions_bad_json(result: Mapping[str, Predictions]) -> list[dict[str, Any]]:
     """The inputs that were set aside."""
     return bad_json(next(iter(result.values())).bad)
+
+
+def predictions_notes(result: Mapping[str, Predictions]) -> tuple[str, ...]:
+    """What is to be said aloud of the inputs."""
+    return next(iter(result.values())).notes
 
 
 def write_predictions(result: Mapping[str, Predictions], path: Path) -> None:

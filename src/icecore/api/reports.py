@@ -11,6 +11,7 @@ from icecore.api.jsonable import as_json, bad_json, one_or_by_target
 from icecore.data import BadItem
 from icecore.evaluation import Estimate
 from icecore.features import Features, Report, names
+from icecore.training.loop import Epoch
 
 Metrics = dict[str, Estimate | None]
 
@@ -80,6 +81,7 @@ class FitReport:
             "items": self.items,
             "bad_items": self.bad_items,
             "extraction": as_json(self.extraction),
+            "notes": list(self.notes),
         }
 
     def _by_target(self, name: str) -> Any:
@@ -102,7 +104,66 @@ class Evaluation:
     def to_json(self) -> dict[str, Any]:
         """One JSON object; several targets nest the metrics."""
         metrics = one_or_by_target({name: as_json(found) for name, found in self.metrics.items()})
-        return {"metrics": metrics, "items": self.items, "bad_items": len(self.bad)}
+        return {"metrics": metrics, "items": self.items, "bad_items": len(self.bad), "notes": list(self.notes)}
+
+
+@dataclass
+class TuningReport:
+    """What a fine-tuning did. `to_json` is what `icecore fine-tune --json` prints.
+
+    Attributes:
+        adopted: whether the tuned model took the place of the frozen one.
+        kept: whether that was so only because it was asked for.
+        targets: their names.
+        metrics: of the tuned model for each target, on rows that neither model has seen.
+        frozen_metrics: of the frozen one on the same rows.
+        difference: in the share of right answers, tuned minus frozen, with its interval.
+        compared: on which rows, in words.
+        unfrozen: the blocks or the layer that were trained.
+        epochs: that were kept.
+        seconds: spent on the prefix, on the suffix and on evaluation.
+        log: every epoch of the last training.
+        items: that could be used.
+        bad: the items set aside.
+        notes: to say aloud.
+        model: where the model is.
+    """
+
+    adopted: bool
+    kept: bool
+    targets: tuple[str, ...]
+    metrics: list[Metrics]
+    frozen_metrics: list[Metrics]
+    difference: Estimate
+    compared: str
+    unfrozen: tuple[str, ...]
+    epochs: int
+    seconds: dict[str, float]
+    log: tuple[Epoch, ...]
+    items: int
+    bad: tuple[BadItem, ...]
+    notes: tuple[str, ...] = ()
+    model: Path | None = None
+
+    def bad_json(self) -> list[dict[str, Any]]:
+        """The items set aside."""
+        return bad_json(self.bad)
+
+    def to_json(self) -> dict[str, Any]:
+        """One JSON object; several targets nest the metrics."""
+        return {
+            "model": None if self.model is None else str(self.model),
+            "adopted": self.adopted,
+            "metrics": self._by_target(self.metrics),
+            "frozen_metrics": self._by_target(self.frozen_metrics),
+            "difference": as_json(self.difference),
+            "unfrozen": list(self.unfrozen),
+            "epochs": self.epochs,
+            "seconds": {name: round(spent, 3) for name, spent in self.seconds.items()},
+        }
+
+    def _by_target(self, found: list[Metrics]) -> Any:
+        return one_or_by_target({name: as_json(own) for name, own in zip(self.targets, found, strict=True)})
 
 
 @dataclass(frozen=True)
@@ -125,4 +186,5 @@ class Extraction:
             "items": len(self.features),
             "bad_items": len(self.features.bad),
             "extraction": as_json(self.features.report),
+            "notes": list(self.notes),
         }

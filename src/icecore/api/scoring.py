@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,8 @@ from icecore.features import Features
 Targets = str | Sequence[str] | None
 
 
-def read_labelled(
-    data: Any, y: Any, target: Targets, input_col: Targets, predictor: Predictor
-) -> tuple[Dataset, tuple[str, ...]]:
-    """Labelled data without the rows of given `train` and `val` splits, and what to say of it. Raises DataError.
+def read_labelled(data: Any, y: Any, target: Targets, input_col: Targets, predictor: Predictor) -> Dataset:
+    """Labelled data without the rows of given `train` and `val` splits; its notes say so. Raises DataError.
 
     A table's columns that are called like the model's targets are taken; where there are none, it is guessed as in fit.
     """
@@ -48,10 +47,11 @@ def _scored(predictor: Predictor, features: Features, target: TargetRef, values:
     return metrics(codes, proba, len(target.classes), groups=duplicate_groups(features.rows))
 
 
-def _unseen(dataset: Dataset) -> tuple[Dataset, tuple[str, ...]]:
+def _unseen(dataset: Dataset) -> Dataset:
     if dataset.splits is None or "test" not in dataset.splits.tolist():
-        return dataset, dataset.notes
-    return dataset.take(dataset.splits == "test"), (*dataset.notes, "Scored on the test split of the data.")
+        return dataset
+    told = replace(dataset, notes=(*dataset.notes, "Scored on the test split of the data."))
+    return told.take(dataset.splits == "test")
 
 
 def _matched(given: Mapping[str, np.ndarray], names: Sequence[str]) -> dict[str, np.ndarray]:

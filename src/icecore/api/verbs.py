@@ -11,7 +11,7 @@ from icecore import artifact
 from icecore.api.guessing import read_as_any
 from icecore.api.model import TransferModel
 from icecore.api.pretrained import PretrainedModel
-from icecore.api.reports import Evaluation, Extraction
+from icecore.api.reports import Evaluation, Extraction, TuningReport
 from icecore.artifact import Predictions
 from icecore.data import Dataset, modality_named
 from icecore.errors import UsageError
@@ -114,6 +114,38 @@ def predict(model: TransferModel | str | os.PathLike[str], inputs: Any, **option
 def evaluate(model: TransferModel | str | os.PathLike[str], data: Any, y: Any = None, **options: Any) -> Evaluation:
     """Figures of a saved or fitted model on labelled data. Options are those of `TransferModel.evaluate`."""
     return _model(model).evaluate(data, y, **options)
+
+
+def fine_tune(
+    model: TransferModel | str | os.PathLike[str],
+    data: Any,
+    y: Any = None,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    include_backbone: bool = False,
+    **options: Any,
+) -> TuningReport:
+    """Fine-tune a saved or fitted model, and save it where it was adopted.
+
+    Args:
+        model: a saved model, or one in memory.
+        data: labelled data.
+        y: labels, where `data` holds inputs alone.
+        out: where to save an adopted model; by default in the place of the saved one. A model in memory is not saved
+            without it.
+        include_backbone: see `TransferModel.save`.
+        options: those of `TransferModel.fine_tune`.
+    """
+    saved = None if isinstance(model, TransferModel) else Path(model).expanduser()
+    target = saved if out is None else Path(out).expanduser()
+    if target is not None:
+        artifact.require_writable(target)
+    loaded = _model(model)
+    report = loaded.fine_tune(data, y, **options)
+    report.model = saved
+    if report.adopted and target is not None:
+        report.model = loaded.save(target, include_backbone=include_backbone)
+    return report
 
 
 def extract(

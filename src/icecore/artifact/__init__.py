@@ -1,10 +1,12 @@
 """Artifact: the finished predictor on disk. A folder without pickle, and the code that loads it and predicts.
 
 `manifest.json` says what it is (backbone, columns, classes, figures, data, licence, versions), `head.safetensors` holds
-the heads' arrays, `README.md` is the model card, `backbone/` the network itself when asked for. Imports no training.
+the heads' arrays, `changes/` what fine-tuning changed of the network, `README.md` is the model card, `backbone/` the
+network itself when asked for. Imports no training.
 """
 
 from icecore.artifact.card import warnings
+from icecore.artifact.changes import Change, applied, base_key
 from icecore.artifact.loading import load, read_manifest
 from icecore.artifact.predictions import Prediction, Predictions, label_array
 from icecore.artifact.predictor import Predictor, save, stacked
@@ -15,6 +17,7 @@ from icecore.artifact.schema import MANIFEST, BackboneRef, DataRef, Figure, Figu
 __all__ = [
     "MANIFEST",
     "BackboneRef",
+    "Change",
     "DataRef",
     "Figure",
     "Figures",
@@ -23,6 +26,8 @@ __all__ = [
     "Predictions",
     "Predictor",
     "TargetRef",
+    "applied",
+    "base_key",
     "describe",
     "label_array",
     "load",

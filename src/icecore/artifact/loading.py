@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as unpacked
 
 from icecore import heads, keys
+from icecore.artifact import changes
 from icecore.artifact.predictor import Predictor
 from icecore.artifact.reference import check, resolve
 from icecore.artifact.schema import HEADS, MANIFEST, SCHEMA, Manifest
@@ -76,9 +77,10 @@ def load(
     fitted = _heads(path, manifest)
     if backbone is None or isinstance(backbone, str):
         backbone = resolve(reference, path, override=backbone, device=device, trust_remote_code=trust_remote_code)
-    else:
-        check(reference, backbone, path)
-    return Predictor(manifest, backbone, fitted)
+    made = changes.read(manifest.changes, path)
+    tuned = changes.applied(backbone, made, str(path))
+    check(reference, tuned, path)
+    return Predictor(manifest, tuned, fitted, changes=made, base=backbone)
 
 
 def _heads(path: Path, manifest: Manifest) -> dict[str, Head]:

@@ -31,6 +31,7 @@ class Predictions(Sequence[Prediction]):
         classes: k labels.
         probabilities: (n, k).
         bad: inputs that were set aside.
+        notes: sentences to say aloud, such as how many inputs were cut or resampled.
     """
 
     inputs: list[str]
@@ -38,6 +39,7 @@ class Predictions(Sequence[Prediction]):
     classes: tuple[Any, ...]
     probabilities: np.ndarray
     bad: tuple[BadItem, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def labels(self) -> np.ndarray:

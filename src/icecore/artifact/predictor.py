@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from icecore.artifact import saving
+from icecore.artifact.changes import Change
 from icecore.artifact.predictions import Predictions
 from icecore.artifact.schema import Manifest, TargetRef
 from icecore.backbones import Extractor
@@ -26,10 +27,21 @@ class Predictor:
         manifest: what it says of itself.
         backbone: the frozen network, already checked.
         fitted: a head for each of the manifest's targets.
+        changes: what fine-tuning changed of the network, in order.
+        base: the network before that; by default there were no changes.
     """
 
-    def __init__(self, manifest: Manifest, backbone: Extractor, fitted: Mapping[str, Head]) -> None:
+    def __init__(
+        self,
+        manifest: Manifest,
+        backbone: Extractor,
+        fitted: Mapping[str, Head],
+        *,
+        changes: Sequence[Change] = (),
+        base: Extractor | None = None,
+    ) -> None:
         self.manifest, self.backbone, self.heads = manifest, backbone, dict(fitted)
+        self.changes, self.base = tuple(changes), base or backbone
 
     @property
     def columns(self) -> list[Column]:
@@ -57,7 +69,7 @@ class Predictor:
         if items:
             proba = self.heads[target.name].predict_proba(self.matrix(features, target))
         rows = np.array([item.row for item in items], dtype=np.int64)
-        return Predictions([item.name for item in items], rows, target.classes, proba, features.bad)
+        return Predictions([item.name for item in items], rows, target.classes, proba, features.bad, features.notes)
 
 
 def stacked(features: Features, columns: Sequence[Column]) -> np.ndarray:
@@ -75,4 +87,6 @@ def save(path: Path, predictor: Predictor, *, include_backbone: bool = False) ->
         targets.append(target.model_copy(update={"head": config}))
         arrays |= {f"{number}.{name}": value for name, value in own.items()}
     manifest = predictor.manifest.model_copy(update={"targets": tuple(targets)})
-    saving.save(path, manifest, arrays, backbone=predictor.backbone, include_backbone=include_backbone)
+    saving.save(
+        path, manifest, arrays, changes=predictor.changes, backbone=predictor.base, include_backbone=include_backbone
+    )

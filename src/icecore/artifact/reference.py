@@ -30,24 +30,21 @@ def describe(backbone: Extractor, columns: Sequence[Column]) -> BackboneRef:
 def resolve(
     reference: BackboneRef, folder: Path, *, override: str | None, device: str | None, trust_remote_code: bool
 ) -> Extractor:
-    """Load the backbone that the artifact was trained on: its own copy, or by its id, or by another (`override`).
+    """Load the backbone of an artifact: its own copy, or by its id, or by another (`override`). `check` judges it.
 
-    Raises FingerprintError where the network found is another one, ArtifactError where none is found.
+    Raises ArtifactError where none is found.
     """
     try:
         if reference.included and override is None:
-            backbone = load_saved(reference.location, folder / BACKBONE, reference.preprocessing, device)
-        else:
-            own = own_preprocessing(reference.preprocessing)
-            name = override or reference.location
-            backbone = load(name, preprocess=own, device=device, trust_remote_code=trust_remote_code)
+            return load_saved(reference.location, folder / BACKBONE, reference.preprocessing, device)
+        own = own_preprocessing(reference.preprocessing)
+        name = override or reference.location
+        return load(name, preprocess=own, device=device, trust_remote_code=trust_remote_code)
     except BackboneError as error:
         raise ArtifactError(
             f"The backbone of {folder} cannot be loaded: {error}",
             do=f"Where the same weights lie elsewhere, name them with --backbone ID; it was {reference.id}.",
         ) from error
-    check(reference, backbone, folder)
-    return backbone
 
 
 def check(reference: BackboneRef, backbone: Extractor, folder: Path) -> None:

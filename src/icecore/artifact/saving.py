@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,8 @@ from safetensors.numpy import save as packed
 
 from icecore import backbones, keys
 from icecore.artifact.card import card
-from icecore.artifact.schema import BACKBONE, CARD, HEADS, MANIFEST, Manifest
+from icecore.artifact.changes import Change, write
+from icecore.artifact.schema import BACKBONE, CARD, HEADS, MANIFEST, SCHEMA, Manifest
 from icecore.artifact.swapping import exchange
 from icecore.backbones import Extractor
 from icecore.errors import ArtifactError
@@ -25,6 +26,7 @@ def save(
     arrays: Mapping[str, np.ndarray],
     *,
     backbone: Extractor,
+    changes: Sequence[Change] = (),
     include_backbone: bool,
 ) -> None:
     """Write a finished predictor. An artifact that is there is replaced; anything else there is an error.
@@ -35,7 +37,7 @@ def save(
     path = path.resolve()
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
-        _write(aside, manifest, arrays, backbone, include_backbone)
+        _write(aside, manifest, arrays, changes, backbone if include_backbone else None)
         _swap(aside, path)
     except OSError as error:
         raise ArtifactError(f"The model cannot be written to {path}: {error.strerror or error}.") from error
@@ -59,12 +61,18 @@ def require_writable(path: Path) -> None:
 
 
 def _write(
-    folder: Path, manifest: Manifest, arrays: Mapping[str, np.ndarray], backbone: Extractor, include: bool
+    folder: Path,
+    manifest: Manifest,
+    arrays: Mapping[str, np.ndarray],
+    changes: Sequence[Change],
+    included: Extractor | None,
 ) -> None:
     folder.mkdir(parents=True)
-    if include:
-        backbones.save(backbone, folder / BACKBONE)
+    if included is not None:
+        backbones.save(included, folder / BACKBONE)
         manifest = manifest.model_copy(update={"backbone": manifest.backbone.model_copy(update={"included": True})})
+    if changes:
+        manifest = manifest.model_copy(update={"schema_version": SCHEMA, "changes": write(changes, folder)})
     heads = packed({name: np.ascontiguousarray(value) for name, value in arrays.items()})
     manifest = manifest.model_copy(update={"heads": keys.row_of_bytes(heads).hex()})
     (folder / HEADS).write_bytes(heads)

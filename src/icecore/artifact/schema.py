@@ -10,7 +10,8 @@ MANIFEST = "manifest.json"
 HEADS = "head.safetensors"
 CARD = "README.md"
 BACKBONE = "backbone"
-SCHEMA: Literal[1] = 1
+CHANGES = "changes"
+SCHEMA = 2  # the newest; models whose network is as it came are written as 1, which earlier versions read
 
 
 class _Part(BaseModel):
@@ -72,6 +73,28 @@ class TargetRef(_Part):
     evaluation: str
 
 
+class ChangeRef(_Part):
+    """A change of the network's weights.
+
+    Attributes:
+        file: in the folder `changes/`.
+        kind: `weights.v1`, tensors in place of the network's own; `lora.v1`, low-rank matrices to be added to them.
+        digest: hash of the file.
+        base: key of `last` before the change.
+        scale: factor of the product of low-rank matrices.
+        unfrozen: the layers that were trained.
+        log: what each epoch of the training did.
+    """
+
+    file: str
+    kind: Literal["weights.v1", "lora.v1"]
+    digest: str
+    base: str
+    scale: float = 1.0
+    unfrozen: tuple[str, ...]
+    log: tuple[dict[str, Any], ...] = ()
+
+
 class DataRef(_Part):
     """What it was trained on. The fingerprint is the hash of the row keys and labels, in order."""
 
@@ -82,14 +105,18 @@ class DataRef(_Part):
 
 
 class Manifest(_Part):
-    """`manifest.json`, schema version 1. `heads` is the hash of the file that holds the heads' arrays."""
+    """`manifest.json`. `heads` is the hash of the file that holds the heads' arrays.
 
-    schema_version: Literal[1] = SCHEMA
+    Schema version 2 has `changes`, what fine-tuning changed of the network, in order.
+    """
+
+    schema_version: Literal[1, 2] = 1
     icecore: str
     created: str
     modality: str
     backbone: BackboneRef
     targets: tuple[TargetRef, ...] = Field(min_length=1)
     heads: str = ""
+    changes: tuple[ChangeRef, ...] = ()
     data: DataRef
     versions: dict[str, str]

@@ -22,6 +22,10 @@ class Digests:
         self._state: list[tuple[int, ...]] = []
         self._made: dict[str, bytes] = {}
 
+    def of(self, module: nn.Module) -> Digests:
+        """The same for another module."""
+        return Digests(module, self._make)
+
     def __call__(self) -> dict[str, bytes]:
         """Digest of each module's own weights, by path."""
         state = [_version(value) for value in chain(self._module.parameters(), self._module.buffers())]

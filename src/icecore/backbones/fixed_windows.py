@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from icecore.backbones.base import INPUT, Extractor, Layer, Reduce
-from icecore.backbones.layers import describe
-from icecore.backbones.sequences import SequenceBackbone, Windows
+from icecore.backbones.sequences import JOINED, SequenceBackbone, Windows
 from icecore.data import Windowed, sound_summary, summary_size
 
 _ACTIVATION_BYTES = 24 << 20  # as in icecore.features.forward, which counts items and not their windows
@@ -61,7 +60,7 @@ class FixedWindows(SequenceBackbone):
     @cached_property
     def _layers(self) -> dict[str, Layer]:
         raw = () if self._raw is None else tuple(self._raw(self.prepare(self._sample).decoded).shape)
-        layers = [self._timed(layer) for layer in describe(self.module, self._ways, raw).values()]
+        layers = [self._timed(layer) for layer in self._described(raw).values()]
         return {layer.name: layer for layer in layers if layer is not None and (raw or layer.name != INPUT)}
 
     def _timed(self, layer: Layer) -> Layer | None:
@@ -73,11 +72,11 @@ class FixedWindows(SequenceBackbone):
 class WindowedGraph:
     """An extractor for single windows of a sound, such as a graph in a file, as one for sounds of any length.
 
-    Each layer is the mean over the windows; `input` is the summary of the sound's bands.
+    Each layer is the mean over the windows, counted by their real length; `input` is the summary of the sound's bands.
     """
 
     def __init__(self, inner: Any) -> None:
-        self.inner = inner
+        self.inner, self.architecture = inner, {**inner.architecture, **JOINED}
 
     def __getattr__(self, name: str) -> Any:
         if name == "inner":  # while it is being unpickled
@@ -119,14 +118,15 @@ class WindowedGraph:
     def _means(self, batch: Sequence[Windowed], layers: Sequence[str]) -> dict[str, Tensor]:
         if not layers:
             return {}
-        counts = torch.tensor([len(item.windows) for item in batch])
-        owner = torch.repeat_interleave(torch.arange(len(batch)), counts)
-        sums: dict[str, Tensor] = {}
+        owner = torch.tensor([place for place, item in enumerate(batch) for _ in item.windows])
+        shares = torch.cat([torch.tensor(item.lengths) / sum(item.lengths) for item in batch])
+        means: dict[str, Tensor] = {}
         for place, found in self._pieces(batch, layers):
             for name, value in found.items():
-                total = sums.setdefault(name, value.new_zeros(len(batch), *value.shape[1:]))
-                total.index_add_(0, owner[place : place + len(value)], value)
-        return {name: total / counts.view(-1, *[1] * (total.dim() - 1)) for name, total in sums.items()}
+                here = slice(place, place + len(value))
+                mean = means.setdefault(name, value.new_zeros(len(batch), *value.shape[1:]))
+                mean.index_add_(0, owner[here], value * shares[here].view(-1, *[1] * (value.dim() - 1)))
+        return means
 
     def _pieces(self, batch: Sequence[Windowed], layers: Sequence[str]) -> Iterator[tuple[int, dict[str, Tensor]]]:
         """A number of windows at a time, with the place of the first."""

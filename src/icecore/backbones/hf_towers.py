@@ -1,7 +1,8 @@
-"""Networks of Transformers with a tower for images and one for texts: CLIP, SigLIP, BLIP and their kin.
+"""Networks of Transformers with a tower for images and one for texts: CLIP, SigLIP, BLIP, BLIP-2 and their kin.
 
 `?input=` of the id says which is meant: `image` (the default), `text`, or `image+text` for both, joined. `last` is what
-the library's `get_image_features` and `get_text_features` give: the projected embedding, not normalised.
+the library's `get_image_features` and `get_text_features` give: the projected embedding, not normalised. BLIP-2 reads
+images alone; its `last` is what the queries of its Q-Former find there, to be pooled like tokens.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ from icecore.data import bag_of_words
 from icecore.errors import BackboneError, PreprocessingError, UsageError
 
 INPUTS = ("image", "text", "image+text")
-_PARTS = {"image": ("vis", "image"), "text": ("text_model", "text_encoder", "text_proj")}  # how their names begin
+_PARTS = {
+    "image": ("vis", "image", "qformer"),
+    "text": ("text_model", "text_encoder", "text_proj"),
+}  # how their names begin
 
 
 def has_towers(checkpoint: Checkpoint) -> bool:
@@ -33,7 +37,8 @@ def has_towers(checkpoint: Checkpoint) -> bool:
     if cls is checkpoint.transformers.AutoModel:
         cls = checkpoint.transformers.MODEL_MAPPING.get(type(checkpoint.config), cls)
     both = hasattr(cls, "get_image_features") and hasattr(cls, "get_text_features")
-    return both or type(checkpoint.config).__name__ == "BlipConfig"
+    blip = type(checkpoint.config).__name__ in ("BlipConfig", "Blip2Config")
+    return both or (blip and not cls.__name__.endswith("WithProjection"))  # which are one tower by themselves
 
 
 def build(checkpoint: Checkpoint, preprocess: Preprocessing | None) -> TorchBackbone | JoinedBackbone:
@@ -78,9 +83,12 @@ class Tower(nn.Module):
         for name, part in model.named_children():
             if name.startswith(_PARTS[reads]):
                 self.add_module(name, part)
+        self.query_tokens = getattr(model, "query_tokens", None) if reads == "image" else None
 
     def forward(self, pixel_values: Tensor | None = None, **inputs: Tensor) -> Any:
         """The library's own features; of BLIP's classes that offer none, what they compute on the way."""
+        if self.query_tokens is not None:
+            return _queries(self, pixel_values)
         inputs |= {} if pixel_values is None else {"pixel_values": pixel_values}
         model: Any = self.whole[0]
         features = getattr(model, f"get_{self.reads}_features", None)
@@ -90,6 +98,14 @@ class Tower(nn.Module):
         """Write the whole model."""
         model: Any = self.whole[0]
         model.save_pretrained(folder)
+
+
+def _queries(tower: Any, pixel_values: Any) -> Tensor:
+    """What the queries of BLIP-2 find in images. (n, queries, channels)."""
+    queries = tower.query_tokens.expand(len(pixel_values), -1, -1)
+    seen = tower.vision_model(pixel_values).last_hidden_state
+    found: Tensor = tower.qformer(query_embeds=queries, encoder_hidden_states=seen).last_hidden_state
+    return found
 
 
 def _blip_features(tower: Any, inputs: Mapping[str, Tensor]) -> Any:

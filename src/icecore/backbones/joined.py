@@ -30,11 +30,6 @@ class Joined:
         """The parts' shapes, one after the other."""
         return tuple(size for part in self.parts for size in part.shape)
 
-    @property
-    def cut(self) -> bool:
-        """Whether something of a part is not read."""
-        return any(getattr(part, "cut", False) for part in self.parts)
-
 
 @dataclass(frozen=True)
 class JoinedPreprocessing:

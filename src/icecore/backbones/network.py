@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import torch
@@ -72,6 +74,22 @@ class TorchBackbone:
         self.device = torch.device(device)
         self.module.to(self.device)
         return self
+
+    def changed(self, weights: Mapping[str, Tensor]) -> TorchBackbone:
+        """The same network with other values of some parameters and buffers, by name; the rest is shared.
+
+        Raises KeyError for a name that it has not, RuntimeError for a shape.
+        """
+        own = dict(chain(self.module.named_parameters(), self.module.named_buffers()))
+        kept = {id(value): value for name, value in own.items() if name not in weights}
+        other = copy.copy(self)
+        other.module = copy.deepcopy(self.module, kept)
+        copies = dict(chain(other.module.named_parameters(), other.module.named_buffers()))
+        with torch.no_grad():
+            for name, value in weights.items():
+                copies[name].copy_(value)
+        other._digests = self._digests.of(other.module)  # noqa: SLF001 - of its own class
+        return other
 
     def prepare(self, decoded: Any) -> Any:
         """Preprocess one decoded input to a float32 tensor without batch axis."""

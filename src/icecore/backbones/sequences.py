@@ -2,7 +2,8 @@
 
 An input is one or more windows. All windows of a batch are padded and forwarded together; then padding is cut away from
 whatever has a place for every step, the windows of one input are joined, and inputs of equal length are reduced
-together. So pooling sees real steps only and needs no masks.
+together. So pooling sees real steps only and needs no masks. What has no place for every step is averaged over the
+windows, each counted by its real steps, as a mean over the steps themselves would.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from icecore.backbones.network import TorchBackbone
 from icecore.backbones.trace import PROBE_ITEMS
 from icecore.errors import BackboneError
 
+MAP = ("channels", "height", "width")
+JOINED = {"windows": "by-length.v1"}  # in the architecture, and so in keys: how the windows of an input are joined
 FREE = -1  # in a layer's shape: as long as the input
 _ACTIVATION_BYTES = 24 << 20  # as in icecore.features.forward, which cannot know how long an input is
 
@@ -49,12 +52,10 @@ class Windows:
     Attributes:
         windows: at least one.
         decoded: what it was made of, for the layer `input`.
-        cut: whether something of the input is in no window.
     """
 
     windows: tuple[Window, ...]
     decoded: Any = None
-    cut: bool = False
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -72,6 +73,7 @@ class SequenceBackbone(TorchBackbone):
         prefix_tokens: how many steps at the start of every window are no places in the input (a class token).
         padding: by the name of an argument, what it is padded with; 0 for those not named.
         mask: name of the argument that is 1 for real steps and 0 for padding; None where the forward has none.
+        maps: activations with three axes are channels, and places along two, as torch's own convolutions make them.
         equal_lengths: let only windows of one length share a batch, where the network's own arithmetic mixes padding
             in; the preprocessing then makes all windows of an input equally long.
         pad_to: length that every window is padded to, for networks that read padding as they do words; pooling still
@@ -91,16 +93,18 @@ class SequenceBackbone(TorchBackbone):
         prefix_tokens: int = 0,
         padding: Mapping[str, float] | None = None,
         mask: str | None = "attention_mask",
+        maps: bool = False,
         equal_lengths: bool = False,
         pad_to: int | None = None,
         steps: Callable[[int, int, int], int] | None = None,
         raw: Callable[[Any], Any] | None = None,
         **others: Any,
     ) -> None:
+        others["architecture"] = {**others["architecture"], **JOINED}
         super().__init__(module, sample=samples[1], **others)
         self._shorter, self._axis, self._prefix = samples[0], axis, prefix_tokens
         self._padding, self._mask, self._equal = padding or {}, mask, equal_lengths
-        self._pad_to = pad_to
+        self._maps, self._pad_to = maps, pad_to
         self._steps, self._raw = steps or _in_proportion, raw
 
     def prepare(self, decoded: Any) -> Windows:
@@ -218,7 +222,7 @@ class SequenceBackbone(TorchBackbone):
     def _whole(self, layer: Layer, rows: Tensor, item: Windows, longest: int) -> Tensor:
         """One input's activation: windows joined without padding and later prefixes, or averaged."""
         if FREE not in layer.shape:
-            return rows.mean(0)
+            return averaged(rows, [max(1, window.length - self._prefix) for window in item.windows])
         axis = layer.shape.index(FREE)
         parts = []
         for number, (row, window) in enumerate(zip(rows, item.windows, strict=True)):
@@ -246,9 +250,16 @@ class SequenceBackbone(TorchBackbone):
             )
         raw = () if self._raw is None else tuple(self._raw(self.prepare(self._sample).decoded).shape)
         shorter = describe(self.module, self._ways_on(self._probed(self._shorter)), raw)
-        longer = describe(self.module, self._ways, raw)
+        longer = self._described(raw)
         both = [self._freed(layer, shorter[name].shape) for name, layer in longer.items() if name in shorter]
         return {layer.name: layer for layer in both if layer is not None and (raw or layer.name != INPUT)}
+
+    def _described(self, raw: tuple[int, ...]) -> dict[str, Layer]:
+        layers = describe(self.module, self._ways, raw)
+        return {name: replace(layer, axes=MAP) if self._is_map(layer) else layer for name, layer in layers.items()}
+
+    def _is_map(self, layer: Layer) -> bool:
+        return self._maps and len(layer.shape) == 3
 
     def _freed(self, layer: Layer, shorter: tuple[int, ...]) -> Layer | None:
         """With the axis that follows the length named and free; None where several do."""
@@ -256,8 +267,9 @@ class SequenceBackbone(TorchBackbone):
         if len(free) != 1:
             return None if free else layer
         shape = tuple(FREE if i in free else size for i, size in enumerate(layer.shape))
-        others = ("channels",) if len(shape) == 2 else tuple(f"axis{i}" for i in range(len(shape)) if i not in free)
-        axes = (*others[: free[0]], self._axis, *others[free[0] :])
+        others = ["channels"] * 2 if len(shape) == 2 else [f"axis{i}" for i in range(len(shape))]
+        others = list(layer.axes) if self._is_map(layer) else others
+        axes = tuple(self._axis if i in free else name for i, name in enumerate(others))
         return replace(layer, shape=shape, axes=axes, prefix_tokens=0 if free[0] else self._prefix)
 
 
@@ -278,6 +290,17 @@ def _thinned(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         name: torch.full((), torch.nan).expand(value.shape) if value.is_floating_point() else value
         for name, value in inputs.items()
     }
+
+
+def averaged(rows: Tensor, lengths: Sequence[int]) -> Tensor:
+    """The mean of rows, each counted as often as it has steps. (n, ...) -> (...).
+
+    Example:
+        >>> averaged(torch.tensor([[0.0], [4.0]]), [3, 1])
+        tensor([1.])
+    """
+    weights = torch.tensor(lengths, dtype=rows.dtype, device=rows.device)
+    return (rows * (weights / weights.sum()).view(-1, *[1] * (rows.dim() - 1))).sum(0)
 
 
 def _padded(value: Tensor, length: int, longest: int, fill: float) -> Tensor:

@@ -30,7 +30,7 @@ class SoundWindows:
         return Windows(tuple(windows), made)
 
 
-def sample_sounds(rate: int) -> tuple[Sound, Sound]:
-    """An eighth and a quarter of a second of noise, for a network to be looked at."""
-    noise = np.random.default_rng(0).normal(0, 0.1, rate // 4).astype(np.float32)
-    return Sound(noise[: rate // 8], rate), Sound(noise, rate)
+def sample_sounds(rate: int, seconds: float = 0.25) -> tuple[Sound, Sound]:
+    """Noise of half as many seconds and of so many, for a network to be looked at."""
+    noise = np.random.default_rng(0).normal(0, 0.1, int(rate * seconds)).astype(np.float32)
+    return Sound(noise[: len(noise) // 2], rate), Sound(noise, rate)

@@ -29,18 +29,11 @@ class TokenIds:
         ids: of its known tokens, int64, (tokens,); empty where none is known.
         decoded: the text.
         unknown: how many tokens have no vector.
-        cut: whether the end of the text was left out.
     """
 
     ids: Tensor
     decoded: str
     unknown: int = 0
-    cut: bool = False
-
-    @property
-    def blank(self) -> bool:
-        """Whether no token of the text is known."""
-        return not len(self.ids)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -13,6 +13,8 @@ import torch
 
 from icecore import keys
 from icecore.backbones.static_module import TokenIds
+from icecore.data import remark
+from icecore.data.texts import remark_cut
 
 WORD = r"\w+(?:['’]\w+)*|[^\w\s]"
 PIECE = r"\w+(?=n['’]t\b)|n['’]t\b|['’]\w+|\w+|[^\w\s]"
@@ -45,7 +47,7 @@ class WordPreprocessing:
         for word in re.findall(WORD, text):
             words += [word] if word in self.vocabulary else re.findall(PIECE, word)
         known = [self.vocabulary[word] for word in words if word in self.vocabulary]
-        return TokenIds(torch.tensor(known, dtype=torch.int64), decoded, len(words) - len(known))
+        return _ids(known, decoded, len(words) - len(known))
 
 
 class TokenizerPreprocessing:
@@ -82,8 +84,15 @@ class TokenizerPreprocessing:
         ids = self.tokenizer.encode(text, add_special_tokens=False).ids
         within = ids[: self.max_length]
         known = [token for token in within if token != self._unknown]
-        cut = len(text) < len(decoded) or len(within) < len(ids)
-        return TokenIds(torch.tensor(known, dtype=torch.int64), decoded, len(within) - len(known), cut)
+        if len(text) < len(decoded) or len(within) < len(ids):
+            remark_cut()
+        return _ids(known, decoded, len(within) - len(known))
+
+
+def _ids(known: list[int], decoded: str, unknown: int) -> TokenIds:
+    if not known:
+        remark("hold no word that the network knows: their features are zeros")
+    return TokenIds(torch.tensor(known, dtype=torch.int64), decoded, unknown)
 
 
 def _unknown_id(tokenizer: Any) -> int | None:

@@ -12,6 +12,7 @@ import torch
 
 from icecore import keys
 from icecore.backbones.sequences import Window, Windows
+from icecore.data.texts import remark_cut
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +77,9 @@ class TokenPreprocessing:
         )
         if self.long == "windows":
             return Windows(windows, decoded)
-        return Windows(windows[:1], decoded, cut=len(windows) > 1)
+        if len(windows) > 1:
+            remark_cut()
+        return Windows(windows[:1], decoded)
 
 
 def _digest(tokenizer: Any) -> str:

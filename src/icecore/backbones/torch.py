@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from icecore import keys
@@ -25,6 +26,8 @@ from icecore.backbones.reference import Reference
 from icecore.backbones.seeding import seeded
 from icecore.backbones.sidecar import preprocessing_beside
 from icecore.backbones.structure import structure
+from icecore.backbones.torch_sound import of_sounds
+from icecore.data import ArrayPreprocessing, LogMelPreprocessing, WaveformPreprocessing, modality_of
 from icecore.errors import PreprocessingError, UnknownBackboneError, WeightsError
 
 PROVIDER = "torch.v1"
@@ -85,11 +88,27 @@ def wrapped(module: nn.Module, preprocess: Preprocessing, name: str, source: str
     """
     while isinstance(inner := getattr(module, "_orig_mod", None) or _replicated(module), nn.Module):
         module = inner
-    architecture = structure(module)
-    return TorchBackbone(
-        module, id=name, provider=PROVIDER, architecture=architecture, preprocessing=preprocess,
-        licence=Licence(), source=source,
-    )  # fmt: skip
+    about: dict[str, Any] = {
+        "id": name,
+        "provider": PROVIDER,
+        "architecture": structure(module),
+        "licence": Licence(),
+        "source": source,
+    }
+    if isinstance(preprocess, LogMelPreprocessing | WaveformPreprocessing):
+        return of_sounds(module, preprocess, **about)
+    modality = modality_of(preprocess.value)
+    sample = _sample_array(preprocess, name) if isinstance(preprocess, ArrayPreprocessing) else None
+    return TorchBackbone(module, preprocessing=preprocess, modality=modality, sample=sample, **about)
+
+
+def _sample_array(preprocess: ArrayPreprocessing, name: str) -> np.ndarray:
+    if preprocess.shape is None:
+        raise PreprocessingError(
+            f"The preprocessing of {name} does not say how large its arrays are.",
+            expected='{"type": "tensor.v1", "shape": [...]}, the shape of one item.',
+        )
+    return np.zeros(preprocess.shape, np.float32)
 
 
 def _replicated(module: nn.Module) -> Any:

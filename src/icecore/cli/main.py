@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from icecore.cli import backbones, demo, evaluate, extract, fit, inspect, predict, store
+from icecore.cli import backbones, demo, evaluate, extract, fine_tune, fit, inspect, predict, store
 from icecore.cli.notes import note_once
 from icecore.cli.output import aside
 from icecore.errors import IcecoreError, UsageError
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 app.command()(demo.demo)
 app.command()(fit.fit)
+app.command(name="fine-tune")(fine_tune.fine_tune)
 app.command()(predict.predict)
 app.command()(evaluate.evaluate)
 app.command()(extract.extract)

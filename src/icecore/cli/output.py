@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
+import typer
+
 _SHOWN = 10
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
 def print_json(value: Any) -> None:
@@ -66,6 +70,19 @@ def size(count: float) -> str:
             return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1024
     return f"{count:.1f} TiB"
+
+
+def bytes_of(text: str) -> int:
+    """A size as people write it, such as 500M or 20G, in bytes. Raises BadParameter.
+
+    Example:
+        >>> bytes_of("1.5k")
+        1536
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?\s*", text.lower())
+    if not found:
+        raise typer.BadParameter(f"{text!r} is no size; write 500M or 20G.")
+    return int(float(found.group(1)) * _UNITS[found.group(2)])
 
 
 def shown(text: str, stream: TextIO) -> str:

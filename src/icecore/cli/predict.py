@@ -45,8 +45,8 @@ def predict(
     if json:
         print_json(api.predictions_json(result))
         return
-    for warning in loaded.warnings:
-        aside(f"Note: {warning}")
+    for note in (*loaded.warnings, *api.predictions_notes(result)):
+        aside(f"Note: {note}")
     set_aside(api.predictions_bad_json(result))
     if out is not None:
         say(f"Wrote predictions to {out}")

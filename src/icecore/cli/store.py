@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 import typer
 
 from icecore.cli import options
-from icecore.cli.output import print_json, say, size, table
+from icecore.cli.output import bytes_of, print_json, say, size, table
 
 app = typer.Typer(help="Look after the stored features.", no_args_is_help=True, rich_markup_mode=None)
-_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
 @app.command("ls")
@@ -52,7 +50,7 @@ def prune(
     """Remove what was used longest ago, until the rest fits a size."""
     from icecore import api
 
-    report = api.open_store(store).prune(_bytes(max_size))
+    report = api.open_store(store).prune(bytes_of(max_size))
     if json:
         print_json(api.as_json(report))
         return
@@ -71,10 +69,3 @@ def compact(store: options.StoreDir = None, json: options.Json = False) -> None:
     say(
         f"Merged {report.merged} parts into {report.written}: {size(report.bytes_before)} to {size(report.bytes_after)}"
     )
-
-
-def _bytes(text: str) -> int:
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?\s*", text.lower())
-    if not found:
-        raise typer.BadParameter(f"{text!r} is no size; write 500M or 20G.")
-    return int(float(found.group(1)) * _UNITS[found.group(2)])

@@ -20,12 +20,14 @@ from icecore.data.modalities import (
     Modality,
     modalities,
     modality_named,
+    modality_of_files,
     register_modality,
 )
 from icecore.data.preprocess_files import is_own, modality_of, preprocessing_from, preprocessing_from_file
 from icecore.data.preprocessing import ImagePreprocessing
 from icecore.data.read import read
 from icecore.data.readers import Reader, ReadOptions
+from icecore.data.remarks import remark, remarks
 from icecore.data.sound_preprocessing import LogMelPreprocessing, WaveformPreprocessing
 from icecore.data.sound_summary import sound_summary, summary_size
 from icecore.data.sounds import Sound, decode_sound
@@ -66,11 +68,14 @@ __all__ = [
     "modalities",
     "modality_named",
     "modality_of",
+    "modality_of_files",
     "preprocessing_from",
     "preprocessing_from_file",
     "printable",
     "read",
     "register_modality",
+    "remark",
+    "remarks",
     "row_key",
     "sound_summary",
     "summary_size",

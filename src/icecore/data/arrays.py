@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from icecore.data.colours import on_white
+from icecore.data.colours import on_white, remark_grey
 from icecore.errors import BadItemError
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def image_of_array(array: NDArray[Any]) -> Image.Image:
     if pixels is None or 0 in array.shape:
         raise _unfit(array)
     if pixels.ndim == 2:
+        remark_grey()
         return Image.fromarray(pixels).convert("RGB")
     image = Image.fromarray(np.ascontiguousarray(pixels))
     return on_white(image) if image.mode == "RGBA" else image

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from icecore.data.remarks import remark
 from icecore.data.sound_files import MAX_SAMPLES
 from icecore.errors import BadItemError, MissingExtraError
 
@@ -38,6 +39,7 @@ def resampled(sound: Sound, rate: int, quality: Quality) -> NDArray[np.float32]:
         return sound.samples
     if sound.samples.size * rate > MAX_SAMPLES * sound.rate:
         raise BadItemError(f"more than {MAX_SAMPLES:,} samples at {rate} Hz, the most that is decoded")
+    remark(f"were resampled from {sound.rate:,} Hz to {rate:,} Hz")
     samples: NDArray[np.float32] = _soxr().resample(sound.samples, sound.rate, rate, quality)
     return samples
 

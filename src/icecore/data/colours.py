@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageCms
 
+from icecore.data.remarks import remark
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -17,17 +19,26 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
     Greys outside these ranges are stretched between their lowest and their highest value.
     """
+    if image.mode in ("1", "L", "I", "F") or image.mode.startswith("I;"):
+        remark_grey()
     if image.mode in ("I", "F") or image.mode.startswith("I;"):
         return _grey(np.asarray(image)).convert("RGB")
     if _has_alpha(image):
         return on_white(_with_alpha(image))
     if image.mode in ("CMYK", "LAB"):
+        remark(f"were turned from {image.mode} to RGB")
         return _by_profile(image)
     return image.convert("RGB")
 
 
+def remark_grey() -> None:
+    """Say that one channel became three."""
+    remark("are grey and were read as RGB")
+
+
 def on_white(image: Image.Image) -> Image.Image:
     """An RGBA image on a white page."""
+    remark("have an alpha channel and were put on white")
     page = Image.new("RGBA", image.size, (255, 255, 255, 255))
     return Image.alpha_composite(page, image).convert("RGB")
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from icecore.data.readers import ReadOptions
 
+_KINDS = {"Image": "image", "Audio": "sound"}  # modalities, by the name of a feature
 _SPLITS, _STATE, _INFO = "dataset_dict.json", "state.json", "dataset_info.json"
 
 
@@ -76,6 +77,7 @@ def _read(name: str, splits: list[_Split], options: ReadOptions) -> Dataset:
     columns = _columns(name, splits)
     media = None if options.input_col else _media(features, options.modality.name)
     chosen = roles(columns, replace(options, input_col=media or options.input_col), source=name, base="")
+    _require_kind(name, features, chosen.input, options)
     notes = (*((f"Took {media!r} for the input column.",) if media else ()), *chosen.notes, *left_out)
     words = [split.name for split in splits for _ in range(len(split))]
     own = columns[chosen.split] if chosen.split else None
@@ -137,13 +139,23 @@ def _class_names(feature: Any) -> list[str] | None:
 
 def _media(features: Mapping[str, Any], modality: str) -> str | None:
     """The one column whose feature is of the modality: `Image`, `Audio`."""
-    kinds = {"image": "Image", "sound": "Audio"}
-    found = [
-        name
-        for name, feature in features.items()
-        if isinstance(feature, Mapping) and feature.get("_type") == kinds.get(modality)
-    ]
+    found = [name for name, feature in features.items() if _kind(feature) == modality]
     return found[0] if len(found) == 1 else None
+
+
+def _kind(feature: Any) -> str | None:
+    """The modality that a feature names; None where it names none."""
+    return _KINDS.get(feature.get("_type", "")) if isinstance(feature, Mapping) else None
+
+
+def _require_kind(name: str, features: Mapping[str, Any], inputs: str | tuple[str, ...], options: ReadOptions) -> None:
+    """Raise DataError where the column of inputs holds another kind of media."""
+    kind = _kind(features.get(inputs)) if isinstance(inputs, str) else None
+    if kind not in (None, options.modality.name):
+        raise DataError(
+            f"The column {inputs!r} of {name} is of the kind {kind}, and {options.modality.noun} are wanted.",
+            do=f"Choose a network for {kind}s, or another column with --input-col (input_col=).",
+        )
 
 
 def _in_memory(source: Any) -> list[_Split]:

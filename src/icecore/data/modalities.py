@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
 from icecore.data.array_preprocessing import decode_array
@@ -16,7 +18,7 @@ from icecore.data.tuples import decode_tuple
 from icecore.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +101,17 @@ def modality_named(name: str) -> Modality:
         known = ", ".join(sorted(_registered))
         raise UsageError(f"There is no modality called {name!r}.", expected=f"Known are {known}.")
     return _registered[name]
+
+
+def modality_of_files(names: Iterable[str]) -> Modality | None:
+    """What files hold, by the endings of most of them; None where no modality that reads files knows any.
+
+    Example:
+        >>> modality_of_files(["a/1.WAV", "a/2.flac", "a/cover.jpg"]).name
+        'sound'
+    """
+    endings = Counter(PurePath(name).suffix.lower() for name in names)
+    files = [modality for modality in modalities() if modality.strings == "file" and not modality.parts]
+    known = {modality.name: sum(endings[ending] for ending in modality.extensions) for modality in files}
+    most = max(files, key=lambda modality: known[modality.name])
+    return most if known[most.name] else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from icecore.data.remarks import remark
 from icecore.errors import BadItemError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -39,14 +40,21 @@ def read_sound(raw: bytes) -> tuple[NDArray[np.float32], int]:
     soundfile = _soundfile()
     try:
         with soundfile.SoundFile(io.BytesIO(raw)) as file:
-            declared = file.frames
+            declared, channels = file.frames, file.channels
             samples = np.concatenate([np.zeros(0, np.float32), *_blocks(file)])
             rate = file.samplerate
     except soundfile.SoundFileError as error:
         raise _unreadable(raw, error) from error
     if len(samples) < declared or _cut_off(raw):
         raise BadItemError("the sound is truncated: its header promises more than the file holds")
+    remark_channels(channels)
     return samples, rate
+
+
+def remark_channels(channels: int) -> None:
+    """Say that several channels became one."""
+    if channels > 1:
+        remark(f"were averaged from {channels} channels to one")
 
 
 def _soundfile() -> Any:

@@ -208,14 +208,14 @@ class LogMelPreprocessing(BaseModel):
         return frames * self.hop_length if self.centre else (frames - 1) * self.hop_length + self.window_length
 
     def _patch(self, samples: NDArray[np.float32]) -> tuple[NDArray[np.float32], int]:
-        """A patch, and how many of its frames hold samples of the clip."""
+        """A patch, and how many of its frames hold samples of the clip: all, where none is completed."""
         held = self._frames(len(samples))
         least = self._samples(self.patch) if self.patch and self.short == "pad" else self.window_length
         values = self._logs(padded(samples, least))
         if self.patch is not None and self.short == "pad-frames":
             values = padded(values, self.patch)
         normal: NDArray[np.float32] = ((values - self.mean) / self.std).astype(np.float32)
-        return self._laid_out(normal), min(held, len(values))
+        return self._laid_out(normal), len(values) if self.shape is None else min(held, len(values))
 
     def _frames(self, samples: int) -> int:
         """Frames that hold samples of the clip, the last one perhaps in part."""

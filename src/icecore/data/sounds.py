@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from icecore import keys
-from icecore.data.sound_files import MAX_SAMPLES, read_sound
+from icecore.data.sound_files import MAX_SAMPLES, read_sound, remark_channels
 from icecore.errors import BadItemError
 
 if TYPE_CHECKING:
@@ -74,7 +74,11 @@ def mono(samples: Any) -> NDArray[np.float32]:
     if array.ndim not in (1, 2) or (array.ndim == 2 and not 1 <= array.shape[1] <= _MOST_CHANNELS):
         raise _unfit(np.asarray(samples))
     scaled = _full_scale(array)
-    return scaled if scaled.ndim == 1 else scaled.mean(1)
+    if scaled.ndim == 1:
+        return scaled
+    remark_channels(scaled.shape[1])
+    averaged: NDArray[np.float32] = scaled.mean(1)
+    return averaged
 
 
 def _of_record(source: Any) -> Sound:

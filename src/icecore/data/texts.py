@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from icecore.data.remarks import remark
 from icecore.errors import BadItemError
 
 if TYPE_CHECKING:
@@ -44,6 +45,11 @@ def bag_of_words(text: str) -> NDArray[np.float32]:
     """
     counts: NDArray[np.float32] = _vectorizer().transform([text]).toarray()[0]
     return counts
+
+
+def remark_cut() -> None:
+    """Say that a text is longer than what is read of it."""
+    remark("are longer than the network reads: their ends were left out")
 
 
 @cache

@@ -12,6 +12,7 @@ from icecore.evaluation.crossval import FitPredict, OutOfFold, Progress, cross_v
 from icecore.evaluation.estimate import Estimate, wilson
 from icecore.evaluation.folds import Fold, duplicate_groups, folds, untested
 from icecore.evaluation.metrics import METRICS, metrics
+from icecore.evaluation.paired import paired_difference
 
 __all__ = [
     "METRICS",
@@ -25,6 +26,7 @@ __all__ = [
     "folds",
     "majority_baseline",
     "metrics",
+    "paired_difference",
     "untested",
     "wilson",
 ]

@@ -66,7 +66,7 @@ def extract(
     good = np.array([row is not None and row not in work.failed for row in rows], dtype=bool)
     kept = [row for row in rows if row is not None and row not in work.failed]
     computed = len(work.computed.intersection(kept))
-    report = Report(computed, len(kept) - computed, time.monotonic() - began, work.cut, work.blank)
+    report = Report(computed, len(kept) - computed, time.monotonic() - began, dict(work.remarks.most_common()))
     return Features(dataset.take(np.flatnonzero(good)), kept, wanted, table, bad, report)
 
 

@@ -89,7 +89,7 @@ class Forward:
                 f"A single item does not fit in memory beside {self._backbone.id}: {error}",
                 do="Use a smaller network or input size, or --device cpu.",
             ) from error
-        shape = tuple(np.shape(inputs[0]))
+        shape = tuple(inputs[0].shape if hasattr(inputs[0], "shape") else np.shape(inputs[0]))
         usual = self._backbone.layers().get(INPUT)
         if usual is None or shape == usual.shape:
             raise error

@@ -6,11 +6,11 @@ the network, so memory does not follow the size of the data set.
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Generator, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, TypeAlias
 
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from icecore.backbones import Extractor
-from icecore.data import Item, load
+from icecore.data import Item, load, remarks
 from icecore.errors import BadBatchError, BadItemError
 from icecore.features.flight import overlapped
 from icecore.features.forward import Forward, Rows, Values, finite
@@ -38,19 +38,27 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """What came of a few jobs: values by column, (n, ...) each, the reasons of those that came to nothing, and how many
-    inputs were cut because they are too long, or hold nothing that the network knows.
+    """What came of a few jobs: values by column, (n, ...) each, the reasons of those that came to nothing, and what was
+    remarked of how many of the others.
     """
 
     rows: list[bytes]
     values: Values
     failed: dict[bytes, str]
-    cut: int = 0
-    blank: int = 0
+    remarks: Counter[str] = field(default_factory=Counter)
 
 
-Prepared: TypeAlias = tuple[bytes, Any, str]
-Batch: TypeAlias = list[tuple[bytes, Any]]
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A row with its prepared input and what was remarked of it; or the reason why there is none."""
+
+    row: bytes
+    value: Any = None
+    remarks: tuple[str, ...] = ()
+    reason: str = ""
+
+
+Batch: TypeAlias = list[Prepared]
 
 
 def compute(
@@ -70,7 +78,7 @@ def compute(
 
 
 def _prepared(backbone: Extractor, jobs: Iterable[Job], *, ahead: int, workers: int) -> Generator[Prepared, None, None]:
-    """(row, prepared input, reason) in order; the reason is empty where all went well."""
+    """Prepared inputs in order."""
     waiting: deque[Future[Prepared]] = deque()
     source = iter(jobs)
     threads = torch.get_num_threads()
@@ -91,23 +99,24 @@ def _prepared(backbone: Extractor, jobs: Iterable[Job], *, ahead: int, workers: 
 
 def _prepare(backbone: Extractor, job: Job) -> Prepared:
     try:
-        row, decoded = load(job.item, backbone.modality)
-        if row != job.row:
-            return job.row, None, "the file changed while it was being read"
-        return job.row, backbone.prepare(decoded), ""
+        with remarks() as heard:
+            row, decoded = load(job.item, backbone.modality)
+            if row != job.row:
+                return Prepared(job.row, reason="the file changed while it was being read")
+            return Prepared(row, backbone.prepare(decoded), tuple(heard))
     except BadItemError as error:
-        return job.row, None, str(error)
+        return Prepared(job.row, reason=str(error))
 
 
 def _batches(backbone: Extractor, prepared: Iterable[Prepared], size: int) -> Iterator[tuple[Batch, dict[bytes, str]]]:
     """Group what may share a batch; what failed goes along with the next batch."""
     buckets: dict[Hashable, Batch] = defaultdict(list)
     failed: dict[bytes, str] = {}
-    for row, value, reason in prepared:
-        if reason:
-            failed[row] = reason
+    for one in prepared:
+        if one.reason:
+            failed[one.row] = one.reason
         else:
-            buckets[backbone.bucket(value)].append((row, value))
+            buckets[backbone.bucket(one.value)].append(one)
         for batch in _ready(buckets, size, crowded=len(failed) >= size):
             yield batch, failed
             failed = {}
@@ -128,12 +137,12 @@ def _ready(buckets: dict[Hashable, Batch], size: int, *, crowded: bool) -> Itera
 
 def _computed(forward: Forward, batch: Batch, failed: dict[bytes, str]) -> Iterator[Computed]:
     """What comes of a batch: one piece, or several where it had to be halved to find a bad item."""
-    rows = [row for row, _ in batch]
+    rows = [one.row for one in batch]
     if not rows:
         yield Computed([], {}, failed)
         return
     try:
-        values = forward([value for _, value in batch])
+        values = forward([one.value for one in batch])
     except BadBatchError:
         half = len(batch) // 2
         yield from _computed(forward, batch[:half], failed)
@@ -141,17 +150,18 @@ def _computed(forward: Forward, batch: Batch, failed: dict[bytes, str]) -> Itera
     except BadItemError as error:
         yield Computed([], {}, failed | dict.fromkeys(rows, str(error)))
     else:
-        cut, blank = (sum(getattr(value, name, False) for _, value in batch) for name in ("cut", "blank"))
-        yield _finite(rows, values, failed, cut, blank)
+        yield _finite(batch, values, failed)
 
 
-def _finite(rows: list[bytes], values: Values, failed: dict[bytes, str], cut: int, blank: int) -> Computed:
-    good = finite(values, len(rows))
-    if good.all():
-        return Computed(rows, values, failed, cut, blank)
-    kept = [row for row, ok in zip(rows, good, strict=True) if ok]
-    failed |= dict.fromkeys(set(rows) - set(kept), "the network gives values that are not finite for it")
-    return Computed(kept, {column: _only(value, good) for column, value in values.items()}, failed, cut, blank)
+def _finite(batch: Batch, values: Values, failed: dict[bytes, str]) -> Computed:
+    good = finite(values, len(batch))
+    kept = [one for one, ok in zip(batch, good, strict=True) if ok]
+    said = Counter(what for one in kept for what in one.remarks)
+    if not good.all():
+        values = {column: _only(value, good) for column, value in values.items()}
+        reason = "the network gives values that are not finite for it"
+        failed |= {one.row: reason for one, ok in zip(batch, good, strict=True) if not ok}
+    return Computed([one.row for one in kept], values, failed, said)
 
 
 def _only(rows: Rows, good: np.ndarray) -> Rows:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from icecore.data import BadItem, Dataset
+from icecore.data import BadItem, Dataset, modality_named
 from icecore.errors import LayerError
 from icecore.prefix import Column
 from icecore.store import Table
@@ -21,15 +21,14 @@ class Report:
         computed: distinct inputs that went through the network now.
         reused: the other items: their rows came from the store, or from an equal item.
         seconds: all in all.
-        cut: how many of the computed ones are longer than the network reads, so that their ends were left out.
-        blank: how many of the computed ones hold nothing that the network knows, such as a text without a known word.
+        remarks: what was remarked of how many of the computed ones, such as that they were cut or resampled; the most
+            frequent first.
     """
 
     computed: int
     reused: int
     seconds: float
-    cut: int = 0
-    blank: int = 0
+    remarks: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -56,14 +55,11 @@ class Features:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences to say aloud: what the reader of the data said, and how many inputs were cut or blank."""
-        said = {
-            "are longer than the network reads: their ends were left out.": self.report.cut,
-            "hold no word that the network knows: their features are zeros.": self.report.blank,
-        }
-        of = f"of the {self.report.computed:,} inputs computed now"
-        share = max(self.report.computed, 1)
-        return (*self.dataset.notes, *(f"{n:,} {of} ({n / share:.1%}) {what}" for what, n in said.items() if n))
+        """Sentences to say aloud: what the reader of the data said, and what had to be done to how many inputs."""
+        computed = self.report.computed
+        of = f"of the {computed:,} {modality_named(self.dataset.modality).noun} computed now"
+        said = (f"{n:,} {of} ({n / computed:.1%}) {what}." for what, n in self.report.remarks.items())
+        return (*self.dataset.notes, *said)
 
     @property
     def layers(self) -> list[str]:

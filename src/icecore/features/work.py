@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -32,8 +33,7 @@ class Work:
         batch_size, workers: see `extract`.
         failed: rows that came to nothing, with the reasons.
         computed: rows that went through the network.
-        cut: how many of them were cut because they are too long.
-        blank: how many of them hold nothing that the network knows.
+        remarks: what was remarked of how many of them.
     """
 
     backbone: Extractor
@@ -45,8 +45,7 @@ class Work:
     workers: int
     failed: dict[bytes, str] = field(default_factory=dict)
     computed: set[bytes] = field(default_factory=set)
-    cut: int = 0
-    blank: int = 0
+    remarks: Counter[str] = field(default_factory=Counter)
 
     def run(self, progress: Progress) -> None:
         """Compute what is missing. What another process has claimed is waited for, and computed if it died."""
@@ -89,9 +88,9 @@ class Work:
                 for done in batches:
                     writer.add(done)
                     self.failed.update(done.failed)
-                    self.cut += done.cut
-                    self.blank += done.blank
-                    self.computed.update(done.rows if through_network else ())
+                    if through_network:
+                        self.computed.update(done.rows)
+                        self.remarks.update(done.remarks)
                     task.advance(len(done.rows) + len(done.failed))
 
     def _by_lack(self, rows: Sequence[bytes]) -> Iterator[tuple[list[Column], list[bytes]]]:

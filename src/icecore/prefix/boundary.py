@@ -136,6 +136,12 @@ class Prefix:
             values[place] = leaf
         return tree.with_leaves(values)
 
+    def row_bytes(self, items: Sequence[Any]) -> int:
+        """Bytes that the boundaries of some prepared inputs take, as float32."""
+        leaves = [leaf for found in self._leaves.values() for leaf in found]
+        lengths = [length for own in self.backbone.lengths(items) for length in own]
+        return 4 * sum(math.prod(self._size(leaf, length)) for leaf in leaves for length in lengths)
+
     def live(self, at: str, batch: Sequence[Any]) -> Any:
         """What the module at a cut gives for prepared inputs, computed now."""
         place = next(place for place in self.places if place.at == at)

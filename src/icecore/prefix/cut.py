@@ -117,14 +117,29 @@ class Cutter:
                 return suffix
         return None
 
+    def started(self, path: str) -> int:
+        """When a module started first, on the clock of places. Raises LayerError where it is not on the way."""
+        times = [call.started for call in self._calls if call.path == path]
+        if not times:
+            raise no_such_layer(self.backbone, path)
+        return times[0]
+
     def before(self, start: str) -> tuple[Place, Suffix]:
         """The last place before a module starts at which the network can be cut. Raises LayerError."""
-        started = {call.path: call.started for call in reversed(self._calls)}
-        if start not in started:
-            raise no_such_layer(self.backbone, start)
-        earlier = [place for place in reversed(self.places()) if place.time < started[start]]
-        outer = [next(p for p in earlier if p.time < started[path]) for path in _around(start) if path in started]
-        for place in [*earlier[:_TRIES], *outer, Place(INPUT)]:
+        started = self.started(start)
+        earlier = [place for place in reversed(self.places()) if place.time < started]
+        outer = [next(p for p in earlier if p.time < self.started(path)) for path in _around(start) if self._runs(path)]
+        return self._first_that_holds([*earlier[:_TRIES], *outer])
+
+    def whole(self) -> tuple[Place, Suffix]:
+        """The cut at the input: nothing is frozen."""
+        return self._first_that_holds([])
+
+    def _runs(self, path: str) -> bool:
+        return any(call.path == path for call in self._calls)
+
+    def _first_that_holds(self, places: Sequence[Place]) -> tuple[Place, Suffix]:
+        for place in [*places, Place(INPUT)]:
             suffix = self.suffix(place)
             if suffix is not None:
                 return place, suffix

@@ -1,0 +1,65 @@
+"""A fitted model with the network and heads that fine-tuning gave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+from icecore import artifact
+from icecore.api.describing import data_ref, figures
+from icecore.artifact import Change, Predictor, TargetRef
+from icecore.backbones import LAST, TorchBackbone
+from icecore.features import Features
+from icecore.heads import Head
+from icecore.prefix import Column
+from icecore.training.comparing import Comparison
+from icecore.training.tuning import Tuned
+
+
+def with_tuned(
+    predictor: Predictor,
+    backbone: TorchBackbone,
+    features: Features,
+    *,
+    tuned: Tuned,
+    comparison: Comparison,
+    unfrozen: Sequence[str],
+    pooling: str,
+) -> Predictor:
+    """The model with the tuned network and heads, and a manifest that says what was done and how good it is."""
+    log = tuple(asdict(epoch) for epoch in tuned.log)
+    change = Change(tuned.kind, tuned.changes, artifact.base_key(backbone), tuple(unfrozen), tuned.scale, log)
+    network = artifact.applied(backbone, [change])
+    old = predictor.manifest
+    said = f"Fine-tuned from {unfrozen[0]} on, {tuned.epochs} epochs."
+    targets = [_target(*each, comparison, n, said) for n, each in enumerate(zip(old.targets, tuned.heads, strict=True))]
+    changed: dict[str, Any] = {
+        "icecore": version("icecore"),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "backbone": artifact.describe(network, [Column(LAST, pooling)]),
+        "targets": tuple(targets),
+        "data": data_ref(features),
+    }
+    heads = {target.name: head for target, head in zip(old.targets, tuned.heads, strict=True)}
+    return Predictor(
+        old.model_copy(update=changed),
+        network,
+        heads,
+        changes=(*predictor.changes, change),
+        base=predictor.base,
+    )
+
+
+def _target(target: TargetRef, head: Head, comparison: Comparison, number: int, said: str) -> TargetRef:
+    changed: dict[str, Any] = {
+        "columns": (0,),
+        "chosen": {"head": f"{head.name}, fine-tuned", "because": said, "by_layer": {}},
+        "stores_training_rows": False,
+        "metrics": figures(comparison.metrics[number]),
+        "baselines": {"frozen model": figures(comparison.frozen[number])},
+        "evaluation": comparison.how,
+    }
+    return target.model_copy(update=changed)

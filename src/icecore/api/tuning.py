@@ -1,0 +1,199 @@
+"""Fine-tune a fitted model: read, extract, train, compare, and adopt what came out or not."""
+
+from __future__ import annotations
+
+import difflib
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from icecore import keys
+from icecore.api.adopting import with_tuned
+from icecore.api.labels import codes_of, require_items
+from icecore.api.reports import TuningReport
+from icecore.artifact import Predictor, TargetRef
+from icecore.backbones import LAST, TorchBackbone
+from icecore.data import Dataset, read
+from icecore.errors import DataError, UsageError
+from icecore.evaluation import duplicate_groups
+from icecore.features import Features, Progress
+from icecore.heads import Head, make
+from icecore.prefix import Cutter, prefix_key
+from icecore.store import Store
+from icecore.training.boundaries import prepare
+from icecore.training.checkpoints import Checkpoints
+from icecore.training.comparing import Comparison, FrozenTarget, compare, held_out, plan
+from icecore.training.loop import Task
+from icecore.training.settings import TrainingSettings
+from icecore.training.sharing import Sharing
+from icecore.training.tuning import Stage, Tuned, Tuner
+from icecore.training.unfreezing import cuts_for, cuttable
+
+_FEW = 1000  # rows up to which every one of them is compared, in five folds
+_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of a fine-tuning, beside its data.
+
+    Attributes:
+        settings: of the training.
+        folds: of the comparison; None for one that suits the data.
+        keep: adopt the tuned model whatever came out.
+    """
+
+    settings: TrainingSettings
+    folds: int | None
+    keep: bool
+
+
+def training_settings(**given: Any) -> TrainingSettings:
+    """Settings of a training. Raises UsageError for a name that there is not, with the nearest."""
+    known = [field.name for field in fields(TrainingSettings)]
+    for name in given:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            raise UsageError(
+                f"Fine-tuning has no setting {name!r}.",
+                expected=f"Known are {', '.join(known)}.",
+                do=f"Did you mean {close[0]}?" if close else "",
+            )
+    return TrainingSettings(**given)
+
+
+def read_data(data: Any, y: Any, target: Any, input_col: Any, predictor: Predictor) -> Dataset:
+    """Labelled data; a table's columns that are called like the model's targets are taken, else it is guessed."""
+    options: dict[str, Any] = {"input_col": input_col, "labelled": True, "modality": predictor.manifest.modality}
+    if y is None and target is None:
+        with suppress(DataError):
+            return read(data, target=[own.name for own in predictor.manifest.targets], **options)
+    return read(data, y=y, target=target, **options)
+
+
+def tune(
+    predictor: Predictor, dataset: Dataset, request: Request, *, store: Store, progress: Progress, **options: Any
+) -> tuple[TuningReport, Predictor]:
+    """Fine-tune a model. Returns what happened, and the model to use from now on. Options are those of `extract`."""
+    settings, backbone = request.settings, cuttable(predictor.backbone)
+    _require_classification(predictor)
+    cutter = Cutter(backbone)
+    cuts = cuts_for(cutter, settings.unfreeze, gradual=settings.gradual)
+    prepared = prepare(
+        cutter, [cut.place for cut in cuts], dataset, predictor.columns, settings, store=store, progress=progress,
+        **options,
+    )  # fmt: skip
+    features = prepared.features
+    require_items(features)
+    task = task_of(predictor, features)
+    checkpoints = Checkpoints(store.root, _key(backbone, features, task, request))
+    tuner = Tuner(
+        cutter,
+        [Stage(cut.suffix, prepared.examples[cut.place]) for cut in cuts],
+        task,
+        [_start(predictor, target, settings) for target in predictor.manifest.targets],
+        settings,
+        pooling=_pooling(predictor),
+        sharing=Sharing.found(),
+        checkpoints=checkpoints,
+        progress=progress,
+    )
+    parts = plan(task, features.dataset.splits, _folds(request, features), settings.seed)
+    frozen = [
+        FrozenTarget(predictor.heads[target.name], predictor.matrix(features, target))
+        for target in predictor.manifest.targets
+    ]
+    comparison = compare(tuner, frozen, parts)
+    adopted = comparison.better or request.keep
+    tuned = _final(tuner, comparison, task, settings) if adopted else comparison.tuned
+    checkpoints.clear()
+    report = TuningReport(
+        adopted=adopted,
+        kept=request.keep and not comparison.better,
+        targets=tuple(target.name for target in predictor.manifest.targets),
+        metrics=comparison.metrics,
+        frozen_metrics=comparison.frozen,
+        difference=comparison.difference,
+        compared=comparison.how,
+        unfrozen=cuts[-1].unfrozen,
+        epochs=tuned.epochs,
+        seconds={**tuner.seconds, "prefix": features.report.seconds},
+        log=tuple(tuned.log),
+        items=len(features),
+        bad=features.bad,
+        notes=(*prepared.notes, *features.notes),
+    )
+    if not adopted:
+        return report, predictor
+    return report, with_tuned(
+        predictor,
+        backbone,
+        features,
+        tuned=tuned,
+        comparison=comparison,
+        unfrozen=cuts[-1].unfrozen,
+        pooling=_pooling(predictor),
+    )
+
+
+def task_of(predictor: Predictor, features: Features) -> Task:
+    """Class codes by the model's own classes. Raises DataError for labels that it does not know."""
+    targets, given = predictor.manifest.targets, features.dataset.targets
+    if len(given) == len(targets) == 1:
+        given = {targets[0].name: next(iter(given.values()))}
+    missing = [target.name for target in targets if target.name not in given]
+    if missing:
+        raise DataError(f"The data has no column {', '.join(missing)}.", do="Name the columns of labels with --target.")
+    codes = [codes_of(given[target.name].tolist(), target.name, target.classes) for target in targets]
+    return Task(codes, [len(target.classes) for target in targets], duplicate_groups(features.rows))
+
+
+def _start(predictor: Predictor, target: TargetRef, settings: TrainingSettings) -> Head:
+    """The head that training starts from: the model's own where it reads `last` alone, else a logistic regression."""
+    columns = [predictor.columns[i] for i in target.columns]
+    if [column.layer for column in columns] == [LAST]:
+        return predictor.heads[target.name]
+    return make("logistic", class_weight=settings.class_weight, seed=settings.seed)
+
+
+def _pooling(predictor: Predictor) -> str:
+    """How the model pools `last`, where it reads it."""
+    return next((column.pooling for column in predictor.columns if column.layer == LAST), "mean")
+
+
+def _folds(request: Request, features: Features) -> int:
+    if request.folds is not None:
+        return request.folds
+    return _FOLDS if len(features) < _FEW else 1
+
+
+def _final(tuner: Tuner, comparison: Comparison, task: Task, settings: TrainingSettings) -> Tuned:
+    """What was compared; where that was several models, one more that is trained on all rows."""
+    if comparison.folds == 1:
+        return comparison.tuned
+    train, held = held_out(task, np.arange(len(task.groups)), settings.seed)
+    return tuner.tune(train, held, "fine-tuning on all rows")
+
+
+def _key(backbone: TorchBackbone, features: Features, task: Task, request: Request) -> str:
+    """Of everything that the trainings derive from."""
+    splits = features.dataset.splits
+    return keys.key(
+        "training",
+        {
+            "network": prefix_key(backbone, LAST),
+            "rows": keys.digest("rows", list(features.rows)).hex(),
+            "codes": [codes.tolist() for codes in task.codes],
+            "splits": None if splits is None else splits.tolist(),
+            "settings": asdict(request.settings),
+            "folds": request.folds,
+        },
+    )
+
+
+def _require_classification(predictor: Predictor) -> None:
+    other = [target.name for target in predictor.manifest.targets if target.task != "classification"]
+    if other:
+        raise UsageError(f"The targets {', '.join(other)} are no classes.", expected="Fine-tuning is for classes.")

@@ -1,0 +1,82 @@
+"""A fitted head as layers to train on, and back: where fine-tuning starts, and what it leaves behind."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import torch
+from torch import nn
+
+from icecore.heads.layers import TorchStep
+from icecore.heads.scaling import standardisation
+from icecore.heads.steps import Columns, Linear, Softmax, Standardise, Step
+from icecore.heads.trained import Trained
+
+if TYPE_CHECKING:
+    from icecore.heads.chain import ChainHead
+    from icecore.heads.protocol import Head
+
+_NEVER_SEEN = -10.0  # log-odds of a class that the head was not fitted on
+
+
+def layers_of(head: Head, X: np.ndarray) -> nn.Sequential | None:
+    """Layers (n, d) -> logits (n, n_classes) that do what a fitted head does: a standardisation, which stays as it is,
+    and dense layers to train.
+
+    Args:
+        head: fitted.
+        X: the features that it was fitted on, (n, d).
+
+    Returns None for heads that are no such layers (kernels, neighbours, centroids). Linear heads (logistic, ridge, svm,
+    lda) and stacks of dense layers are.
+
+    Example:
+        >>> from icecore.heads import make
+        >>> X, y = np.eye(4, dtype="float32"), np.array([0, 0, 1, 1])
+        >>> layers_of(make("logistic").fit(X, y, n_classes=2), X)[1].weight.shape
+        torch.Size([2, 4])
+    """
+    steps = list(getattr(head, "steps_", ()))
+    columns = steps.pop() if steps and isinstance(steps[-1], Columns) else None
+    match steps:
+        case [Linear() as linear, Softmax() as softmax]:
+            scale = standardisation(X, length=X.shape[1] ** 0.5)
+            return nn.Sequential(_standardising(scale), _dense(linear, softmax.temperature, scale, columns))
+        case [Standardise() as scale, Trained() | TorchStep() as layers, Softmax()] if columns is None:
+            return nn.Sequential(_standardising(scale), copy.deepcopy(layers.module).requires_grad_(True))
+    return None
+
+
+def with_layers(head: Head, layers: nn.Module, temperature: float) -> Head:
+    """The head with what became of `layers_of` it, and the temperature of its softmax."""
+    tuned = cast("ChainHead", copy.copy(head))
+    steps: list[Step] = [Trained(copy.deepcopy(layers).cpu().eval()), Softmax(temperature)]
+    tuned.steps_ = steps
+    return cast("Head", tuned)
+
+
+def _standardising(scale: Standardise) -> nn.BatchNorm1d:
+    """Batch norm with these statistics. A feature that never varied has an infinite variance, and so gives 0."""
+    layer = nn.BatchNorm1d(len(scale.mean), eps=0.0, affine=False)
+    with np.errstate(divide="ignore"):
+        variance = np.float32(1 / scale.factor**2)
+    layer.running_mean, layer.running_var = torch.from_numpy(np.float32(scale.mean)), torch.from_numpy(variance)
+    return layer.eval()
+
+
+def _dense(linear: Linear, temperature: float, scale: Standardise, columns: Columns | None) -> nn.Linear:
+    """The linear step on standardised features."""
+    safe = np.where(scale.factor > 0, scale.factor, np.inf)
+    weight = linear.weight / safe[:, None] / temperature
+    bias = (linear.bias + scale.mean @ linear.weight) / temperature
+    if columns is not None:
+        wide, all_of = np.zeros((len(weight), columns.n_classes)), np.full(columns.n_classes, _NEVER_SEEN)
+        wide[:, columns.present], all_of[columns.present] = weight, bias
+        weight, bias = wide, all_of
+    layer = nn.Linear(*weight.shape)
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(weight.T.copy()))
+        layer.bias.copy_(torch.from_numpy(bias))
+    return layer

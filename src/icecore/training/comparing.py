@@ -1,0 +1,135 @@
+"""The frozen model and the tuned one on the same rows, which neither has seen; and which of them to keep."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from icecore.errors import DataError
+from icecore.evaluation import Estimate, Fold, folds, metrics, paired_difference, untested
+from icecore.heads import Head
+from icecore.training.loop import Task
+from icecore.training.tuning import Tuned, Tuner
+
+Part = tuple[np.ndarray, np.ndarray, np.ndarray]  # rows to train on, to stop by, and to compare on
+Metrics = dict[str, Estimate | None]
+_HELD = 5  # one in so many training rows stops the training
+_LEAST_HELD = 10  # fewer say nothing about when to stop
+
+
+@dataclass(frozen=True)
+class FrozenTarget:
+    """The frozen model's head for a target, and the features that it reads, (n, d)."""
+
+    head: Head
+    X: np.ndarray
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Both models on rows that neither has seen.
+
+    Attributes:
+        metrics: of the tuned model, for each target.
+        frozen: of the frozen one, its head refitted on the training rows.
+        difference: tuned minus frozen share of right answers, the mean over targets, with its interval.
+        rows: how many rows were compared.
+        folds: in how many folds.
+        tuned: what the last fold's training gave.
+    """
+
+    metrics: list[Metrics]
+    frozen: list[Metrics]
+    difference: Estimate
+    rows: int
+    folds: int
+    tuned: Tuned
+
+    @property
+    def how(self) -> str:
+        """On which rows, in words."""
+        where = f"{self.folds} folds" if self.folds > 1 else "rows held out"
+        return f"compared on {self.rows:,} items that neither model has seen ({where})"
+
+    @property
+    def better(self) -> bool:
+        """Whether the tuned model is better beyond doubt."""
+        return self.difference.low > 0
+
+
+def plan(task: Task, splits: np.ndarray | None, n_folds: int, seed: int) -> list[Part]:
+    """(training, early stopping, comparison) rows of each fold.
+
+    With given splits they are `train`, `val` and `test`; where there is no `val`, some of `train` stop the training.
+    Otherwise every row is compared once in `n_folds` folds; one fold compares a quarter of the rows.
+    """
+    if splits is not None and "test" in splits.tolist():
+        train, test = np.flatnonzero(splits != "test"), np.flatnonzero(splits == "test")
+        val = np.flatnonzero(splits == "val")
+        return [(np.flatnonzero(splits == "train"), val, test)] if len(val) else [(*held_out(task, train, seed), test)]
+    made: Sequence[Fold] = folds(task.codes[0], task.groups, n_splits=max(n_folds, 2) if n_folds > 1 else 4, seed=seed)
+    chosen = made if n_folds > 1 else made[:1]
+    return [(*held_out(task, train, seed), test) for train, test in chosen]
+
+
+def held_out(task: Task, rows: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to train on, and a fifth to stop by; none where they would be too few to tell anything."""
+    codes, groups = task.codes[0][rows], task.groups[rows]
+    if len(rows) < _HELD * _LEAST_HELD or untested(codes, groups).any():
+        return rows, rows[:0]
+    train, held = folds(codes, groups, n_splits=_HELD, seed=seed)[0]
+    return rows[train], rows[held]
+
+
+def compare(
+    tuner: Tuner,
+    frozen: Sequence[FrozenTarget],
+    parts: Sequence[Part],
+) -> Comparison:
+    """Tune in every fold, refit the frozen heads on the same rows, and compare them on the rest.
+
+    Args:
+        tuner: trains.
+        frozen: the model that it has to beat.
+        parts: see `plan`.
+
+    Raises DataError where there is nothing to compare on.
+    """
+    task = tuner.task
+    tested = np.concatenate([test for _, _, test in parts]) if parts else np.empty(0, int)
+    if not len(tested):
+        raise DataError("No rows are left to compare the tuned model on.", do="Give more labelled items.")
+    ours: list[list[np.ndarray]] = []
+    theirs: list[list[np.ndarray]] = []
+    tuned: Tuned | None = None
+    for number, (train, held, test) in enumerate(parts):
+        tuned = tuner.tune(
+            train, held, f"fine-tuning fold {number + 1} of {len(parts)}" if len(parts) > 1 else "fine-tuning"
+        )
+        ours.append(tuner.probabilities(tuned, test))
+        seen = np.sort(np.concatenate([train, held]))
+        theirs.append([_refitted(f, seen, test, task, t) for t, f in enumerate(frozen)])
+    assert tuned is not None  # noqa: S101 - there are parts
+    joined = [[np.concatenate(own) for own in zip(*side, strict=True)] for side in (ours, theirs)]
+    figures = [[_figures(proba, task, t, tested) for t, proba in enumerate(side)] for side in joined]
+    right = [np.mean([_right(proba, task, t, tested) for t, proba in enumerate(side)], axis=0) for side in joined]
+    difference = paired_difference(right[0], right[1], task.groups[tested])
+    return Comparison(figures[0], figures[1], difference, len(tested), len(parts), tuned)
+
+
+def _refitted(frozen: FrozenTarget, train: np.ndarray, test: np.ndarray, task: Task, target: int) -> np.ndarray:
+    head = copy.deepcopy(frozen.head)
+    head.fit(frozen.X[train], task.codes[target][train], n_classes=task.classes[target])
+    return head.predict_proba(frozen.X[test])
+
+
+def _figures(proba: np.ndarray, task: Task, target: int, rows: np.ndarray) -> Metrics:
+    return metrics(task.codes[target][rows], proba, task.classes[target], groups=task.groups[rows])
+
+
+def _right(proba: np.ndarray, task: Task, target: int, rows: np.ndarray) -> np.ndarray:
+    right: np.ndarray = proba.argmax(1) == task.codes[target][rows]
+    return right.astype(np.float64)

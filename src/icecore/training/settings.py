@@ -1,0 +1,94 @@
+"""What can be set about fine-tuning, with defaults that a small data set can live with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from icecore.errors import UsageError
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+_AT_LEAST_ZERO = ("weight_decay", "warmup", "label_smoothing", "mixup", "average", "lora", "contrastive", "patience")
+_AT_LEAST_ONE = ("epochs", "views", "batch_size", "accumulate")
+_BELOW_ONE = ("warmup", "label_smoothing", "average", "dropout")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSettings:
+    """How to fine-tune.
+
+    Attributes:
+        unfreeze: how many of the last blocks are trained; a layer, with which it begins; or `all`.
+        epochs: passes over the training rows, at most.
+        learning_rate: of AdamW (Loshchilov and Hutter 2019) for the last block, at its highest; of the head too.
+        layer_decay: factor of the learning rate from one block to the one below (Clark et al. 2020, ELECTRA).
+        weight_decay: of AdamW, decoupled; not of biases and normalisation layers.
+        warmup: share of the steps in which the learning rate rises; it falls to zero along a cosine after that.
+        gradual: begin with the last block alone, and move the cut down as training goes (Howard and Ruder 2018).
+        label_smoothing: the part of each target that is spread over all classes.
+        mixup: alpha of the Beta distribution that mixes boundary activations of two items (Verma et al. 2019, manifold
+            mixup); 0 for none. Sequences are mixed after pooling, because their lengths differ.
+        views: augmented views of each item, the item itself included; 1 for none.
+        dropout: of the network's own dropout layers after the cut; None leaves them as they are, 0 switches every kind
+            of random depth and dropout off.
+        patience: epochs without a better held-out loss after which training stops; 0 never stops early.
+        average: decay of the moving average of the weights, which is what is kept; 0 for none.
+        train_norm: let normalisation layers learn, and follow the statistics of the batches.
+        class_weight: `balanced` to let every class count the same.
+        batch_size: items a step.
+        accumulate: batches whose gradients make one step.
+        precision: `float32`, `bfloat16`, or `auto`: the second where the hardware is made for it.
+        lora: rank of low-rank adapters (Hu et al. 2021) that are trained instead of the weights; 0 for none.
+        contrastive: pairs an item for a contrastive phase before the head (Tunstall et al. 2022, SetFit); 0 for none.
+        store_limit: bytes that boundaries may take on the disk; None for half of what is free.
+        seed: of whatever is drawn.
+    """
+
+    unfreeze: int | str = 2
+    epochs: int = 20
+    learning_rate: float = 3e-4
+    layer_decay: float = 0.75
+    weight_decay: float = 0.05
+    warmup: float = 0.1
+    gradual: bool = False
+    label_smoothing: float = 0.1
+    mixup: float = 0.2
+    views: int = 1
+    dropout: float | None = None
+    patience: int = 5
+    average: float = 0.99
+    train_norm: bool = False
+    class_weight: Literal["balanced"] | None = None
+    batch_size: int = 32
+    accumulate: int = 1
+    precision: str = "auto"
+    lora: int = 0
+    contrastive: int = 0
+    store_limit: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for values that cannot be right."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                _require(field.name, value)
+        if self.precision not in PRECISIONS:
+            raise UsageError(f"There is no precision {self.precision!r}.", expected=f"One of {', '.join(PRECISIONS)}.")
+        if self.unfreeze == 0 or (isinstance(self.unfreeze, int) and self.unfreeze < 0):
+            raise UsageError(
+                f"unfreeze is {self.unfreeze}.",
+                expected="1 or more blocks from the end, the name of a layer, or 'all'.",
+            )
+
+
+def _require(name: str, value: float) -> None:
+    least = 1 if name in _AT_LEAST_ONE else 0
+    if name in (*_AT_LEAST_ONE, *_AT_LEAST_ZERO) and value < least:
+        raise UsageError(f"{name} is {value}.", expected=f"{least} or more.")
+    if name in _BELOW_ONE and not 0 <= value < 1:
+        raise UsageError(f"{name} is {value}.", expected="From 0 to below 1.")
+    if name == "learning_rate" and not 0 < value < 10:
+        raise UsageError(f"learning_rate is {value}.", expected="Above 0; around 0.0003 for most networks.")
+    if name == "layer_decay" and not 0 < value <= 1:
+        raise UsageError(f"layer_decay is {value}.", expected="Above 0, up to 1 for the same rate in all blocks.")

@@ -1,0 +1,60 @@
+"""Several processes train as one: each takes its share of every batch, and gradients are averaged.
+
+`accelerate launch` starts the processes and says who is who; without it there is one, and nothing here does anything.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from icecore.training.examples import Choice
+
+
+class Sharing:
+    """Who this process is among those that train together.
+
+    Attributes:
+        rank: from 0.
+        size: how many there are.
+    """
+
+    def __init__(self, rank: int = 0, size: int = 1) -> None:
+        self.rank, self.size = rank, size
+
+    @staticmethod
+    def found() -> Sharing:
+        """As `accelerate launch` (or torchrun) says. Joins the others. Raises MissingExtraError."""
+        if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+            return Sharing()
+        from icecore.backbones.extras import require
+
+        state: Any = require("accelerate", "accelerate").PartialState()
+        return Sharing(state.process_index, state.num_processes)
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process speaks and writes for all."""
+        return self.rank == 0
+
+    def share(self, choice: Choice) -> Choice:
+        """This process's part of a batch: every so many items; at least one."""
+        index, view = choice
+        mine = slice(self.rank % len(index), None, self.size)
+        return index[mine], view[mine]
+
+    def average(self, gradients: Sequence[Tensor]) -> None:
+        """Replace gradients by their mean over all processes."""
+        if self.size > 1:
+            for gradient in gradients:
+                torch.distributed.all_reduce(gradient)
+                gradient.div_(self.size)
+
+    def wait(self) -> None:
+        """Until all have come as far."""
+        if self.size > 1:
+            torch.distributed.barrier()
