@@ -147,6 +147,17 @@ def test_the_network_may_be_left_in_training_mode(net):
     assert all(torch.equal(value, before[name]) for name, value in backbone.module.state_dict().items())
 
 
+def test_little_is_kept_for_each_length(net):
+    """Of nearly every batch of sounds the length is new: shapes are noted of what runs below the cut, outermost."""
+    backbone = net("wav2vec2-layer")
+    _, suffix = cut(backbone, "encoder.layers.2")
+    found = suffix.outlines(backbone.stack(inputs(backbone, 3)))
+    assert {path for path, _ in found} <= {
+        *("feature_extractor", "feature_projection", "encoder.pos_conv_embed", "encoder.dropout"),
+        *(f"encoder.layers.{i}" for i in range(3)),
+    }
+
+
 def _steps(suffix, loss, steps=3):
     optimiser = torch.optim.SGD(suffix.trainable.values(), 0.05)
     for _ in range(steps):
