@@ -22,7 +22,7 @@ from icecore.features import Features, Progress
 from icecore.heads import Head, make
 from icecore.prefix import Cutter, prefix_key
 from icecore.store import Store
-from icecore.training.boundaries import prepare
+from icecore.training.boundaries import Prepared, prepare
 from icecore.training.checkpoints import Checkpoints
 from icecore.training.comparing import Comparison, FrozenTarget, compare, held_out, plan
 from icecore.training.loop import Task
@@ -81,14 +81,12 @@ def tune(
     _require_classification(predictor)
     cutter = Cutter(backbone)
     cuts = cuts_for(cutter, settings.unfreeze, gradual=settings.gradual)
-    prepared = prepare(
-        cutter, [cut.place for cut in cuts], dataset, predictor.columns, settings, store=store, progress=progress,
-        **options,
-    )  # fmt: skip
+    places = [cut.place for cut in cuts]
+    told: dict[str, Any] = {"store": store, "progress": progress}
+    prepared = prepare(cutter, places, dataset, predictor.columns, settings, **told, **options)
     features = prepared.features
     require_items(features)
     task = task_of(predictor, features)
-    checkpoints = Checkpoints(store.root, _key(backbone, features, task, request))
     tuner = Tuner(
         cutter,
         [Stage(cut.suffix, prepared.examples[cut.place]) for cut in cuts],
@@ -97,31 +95,26 @@ def tune(
         settings,
         pooling=_pooling(predictor),
         sharing=Sharing.found(),
-        checkpoints=checkpoints,
+        checkpoints=Checkpoints(store.root, _key(backbone, features, task, request)),
         progress=progress,
     )
     parts = plan(task, features.dataset.splits, _folds(request, features), settings.seed)
-    frozen = [
-        FrozenTarget(predictor.heads[target.name], predictor.matrix(features, target))
-        for target in predictor.manifest.targets
-    ]
-    comparison = compare(tuner, frozen, parts)
+    comparison = compare(tuner, _frozen(predictor, features), parts)
     adopted = comparison.better or request.keep
     tuned = _final(tuner, comparison, task, settings) if adopted else comparison.tuned
-    checkpoints.clear()
-    report = _report(predictor, prepared, tuner, comparison, tuned=tuned, unfrozen=cuts[-1].unfrozen, adopted=adopted)
+    tuner.finish()
+    unfrozen = cuts[-1].unfrozen
+    report = _report(predictor, prepared, tuner, comparison, tuned=tuned, unfrozen=unfrozen, adopted=adopted)
     report.kept = request.keep and not comparison.better
     if not adopted:
         return report, predictor
-    return report, with_tuned(
-        predictor,
-        backbone,
-        features,
-        tuned=tuned,
-        comparison=comparison,
-        unfrozen=cuts[-1].unfrozen,
-        pooling=_pooling(predictor),
-    )
+    what: dict[str, Any] = {"tuned": tuned, "comparison": comparison, "unfrozen": unfrozen}
+    return report, with_tuned(predictor, backbone, features, pooling=_pooling(predictor), **what)
+
+
+def _frozen(predictor: Predictor, features: Features) -> list[FrozenTarget]:
+    targets = predictor.manifest.targets
+    return [FrozenTarget(predictor.heads[target.name], predictor.matrix(features, target)) for target in targets]
 
 
 def _report(
