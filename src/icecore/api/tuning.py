@@ -137,7 +137,7 @@ def _report(
         compared=comparison.how,
         unfrozen=unfrozen,
         epochs=tuned.epochs,
-        seconds={**tuner.seconds, "prefix": features.report.seconds},
+        seconds={**tuner.seconds, "prefix": prepared.seconds},
         log=tuple(tuned.log),
         items=len(features),
         bad=features.bad,

@@ -38,11 +38,13 @@ class Prepared:
     Attributes:
         features: of the columns that the frozen model reads; its data set holds the good items only.
         examples: for each place where the network is cut.
+        seconds: that the frozen part took, all views together.
         notes: what to say aloud.
     """
 
     features: Features
     examples: Mapping[Place, Examples]
+    seconds: float
     notes: tuple[str, ...]
 
 
@@ -78,7 +80,8 @@ def prepare(
             examples[place] = Stored(prefix, place.at, features, items, in_memory=whole)
         else:
             examples[place] = Live(prefix, place.at, good, views)
-    return Prepared(first, examples, _notes(places, stored, examples, needed, room))
+    spent = sum(one.report.seconds for one in features)
+    return Prepared(first, examples, spent, _notes(places, stored, examples, needed, room))
 
 
 def size_of(prefix: Prefix, dataset: Dataset) -> int:
