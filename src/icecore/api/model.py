@@ -109,7 +109,7 @@ class TransferModel:
         settings = Settings(self.head, self.class_weight, folds, repeats, self.seed)
         labels = [encode(name, values) for name, values in features.dataset.targets.items()]
         raw = features.matrix(INPUT) if INPUT in features.layers else None
-        rows = Rows(matrices, raw, duplicate_groups(features.rows), _splits(features.dataset))
+        rows = Rows(matrices, raw, duplicate_groups(features.origins), _splits(features.dataset))
         fitted = [fit_target(label, rows, settings, told) for label in labels]
         self._report = FitReport(
             "classification",

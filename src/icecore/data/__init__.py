@@ -30,6 +30,7 @@ from icecore.data.sound_preprocessing import LogMelPreprocessing, WaveformPrepro
 from icecore.data.sound_summary import sound_summary, summary_size
 from icecore.data.sounds import Sound, decode_sound
 from icecore.data.texts import bag_of_words, decode_text
+from icecore.data.tuples import part_of
 from icecore.data.values import ArrowValues, ListValues, Values
 
 __all__ = [
@@ -63,6 +64,7 @@ __all__ = [
     "modalities",
     "modality_named",
     "modality_of",
+    "part_of",
     "preprocessing_from",
     "preprocessing_from_file",
     "printable",

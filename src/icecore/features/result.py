@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from icecore.data import BadItem, Dataset
 from icecore.errors import LayerError
+from icecore.features.finding import SideBySide, Source
 from icecore.prefix import Column
-from icecore.store import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Report:
     """What an extraction cost.
 
     Attributes:
-        computed: distinct inputs that went through the network now.
+        computed: distinct inputs that went through the network now; tuples of which a part did.
         reused: the other items: their rows came from the store, or from an equal item.
         seconds: all in all.
         cut: how many of the computed ones are longer than the network reads, so that their ends were left out.
@@ -31,6 +31,17 @@ class Report:
     cut: int = 0
     blank: int = 0
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How many inputs were cut or blank, as sentences to say aloud."""
+        said = {
+            "are longer than the network reads: their ends were left out.": self.cut,
+            "hold no word that the network knows: their features are zeros.": self.blank,
+        }
+        of = f"of the {self.computed:,} inputs computed now"
+        share = max(self.computed, 1)
+        return tuple(f"{n:,} {of} ({n / share:.1%}) {what}" for what, n in said.items() if n)
+
 
 @dataclass(frozen=True)
 class Features:
@@ -39,31 +50,34 @@ class Features:
     Attributes:
         dataset: the good items only, in their order; `dataset.inputs[i].row` is the place in the user's data.
         rows: row keys of the good items.
-        columns: what was asked for, with the keys in the table.
+        columns: what was asked for, with the keys in the source.
+        source: where the values are read.
         bad: the items set aside, with row and reason.
         report: rows computed and reused, seconds.
+        parts: where items are tuples, the same of each part, by its name.
     """
 
     dataset: Dataset
     rows: list[bytes]
     columns: Mapping[Column, str]
-    table: Table
+    source: Source
     bad: tuple[BadItem, ...]
     report: Report
+    parts: Mapping[str, Report] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rows)
 
     @property
+    def origins(self) -> list[bytes]:
+        """Equal where items are no independent examples: the row keys, of pairs those of their images."""
+        return [self.source.first(row) for row in self.rows] if isinstance(self.source, SideBySide) else self.rows
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """Sentences to say aloud: what the reader of the data said, and how many inputs were cut or blank."""
-        said = {
-            "are longer than the network reads: their ends were left out.": self.report.cut,
-            "hold no word that the network knows: their features are zeros.": self.report.blank,
-        }
-        of = f"of the {self.report.computed:,} inputs computed now"
-        share = max(self.report.computed, 1)
-        return (*self.dataset.notes, *(f"{n:,} {of} ({n / share:.1%}) {what}" for what, n in said.items() if n))
+        reports = self.parts.values() if self.parts else [self.report]
+        return (*self.dataset.notes, *(note for report in reports for note in report.notes))
 
     @property
     def layers(self) -> list[str]:
@@ -78,7 +92,7 @@ class Features:
 
         Raises LayerError for a layer that was not asked for.
         """
-        return self.table.read(self.columns[self._column(layer)], self.rows)
+        return self.source.read(self.columns[self._column(layer)], self.rows)
 
     def __getitem__(self, layer: str) -> np.ndarray | list[np.ndarray]:
         return self.read(layer)
