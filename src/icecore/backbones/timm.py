@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from icecore.backbones import extras, licence, saved, weights
+from icecore.backbones import extras, hub, licence, saved, weights
 from icecore.backbones.base import Entry, Licence, Preprocessing
 from icecore.backbones.network import Final, TorchBackbone
 from icecore.backbones.reference import Reference, unknown
@@ -147,11 +147,11 @@ def _create(timm: Any, reference: Reference, arguments: dict[str, Any], *, pretr
     try:
         module: nn.Module = seeded(reference.seed, lambda: timm.create_model(name, pretrained=pretrained, **arguments))
     except Exception as error:
+        if hub.explains(error):
+            raise hub.missing(reference, timm.get_pretrained_cfg(reference.name).hf_hub_id, error) from error
         raise WeightsError(
             f"{reference} cannot be loaded: {_first_line(error)}.",
-            expected=f"Its weights were looked for in {_looked_for(reference)}.",
-            do="Check the name and tag, fetch it where there is a network and copy the hub's cache, "
-            f"or give a local file: timm:{reference.name}?weights=FILE",
+            do=f"Check the name, the tag and the options, or give a local file: timm:{reference.name}?weights=FILE",
         ) from error
     return module
 
@@ -163,10 +163,6 @@ def _architecture(config: Mapping[str, Any], reference: Reference, arguments: di
     shaping = {name: config[name] for name in _SHAPING if config.get(name) is not None}
     plain = {name: list(value) if isinstance(value, tuple) else value for name, value in shaping.items()}
     return {"name": config.get("architecture", reference.name), "tag": plain, "options": kept | arguments}
-
-
-def _looked_for(reference: Reference) -> str:
-    return "the folder" if reference.path else "the local hub cache and on the hub"
 
 
 def _first_line(error: Exception) -> str:
@@ -183,7 +179,9 @@ def _licence(config: Mapping[str, Any], reference: Reference) -> Licence:
 def _source(config: Mapping[str, Any], reference: Reference, file: str | None) -> str:
     if reference.seed is not None:
         return "random weights"
-    return str(file or reference.path or config.get("hf_hub_id") or config.get("url") or reference.name)
+    if config.get("hf_hub_id") and not file and not reference.path:
+        return hub.source_in_cache(config["hf_hub_id"])
+    return str(file or reference.path or config.get("url") or reference.name)
 
 
 def _final(module: nn.Module, config: Mapping[str, Any]) -> Final | None:
