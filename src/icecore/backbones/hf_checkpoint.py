@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from icecore.backbones import extras, hub
+from icecore.backbones import extras, hub, weights
 from icecore.backbones.base import Licence
 from icecore.backbones.reference import Reference
 from icecore.backbones.seeding import seeded
@@ -166,8 +166,13 @@ def _where(reference: Reference, folder: Path, trust_remote_code: bool) -> dict[
 
 def _attempt(reference: Reference, load: Callable[[], _T]) -> _T:
     try:
-        return load()
+        with weights.tensors_only():
+            return load()
     except Exception as error:
+        if weights.blocked(error):
+            raise weights.holds_code(str(reference)) from error
+        if "trust_remote_code" in str(error):
+            raise _untrusted(reference) from error
         reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
         if reference.path is None:
             raise hub.missing(reference, reference.name, error) from error
@@ -177,3 +182,10 @@ def _attempt(reference: Reference, load: Callable[[], _T]) -> _T:
             "preprocessor_config.json or the tokenizer.",
             do="Check the folder; of a network on the hub, `hf download ORG/NAME` fetches it whole.",
         ) from error
+
+
+def _untrusted(reference: Reference) -> WeightsError:
+    return WeightsError(
+        f"{reference} comes with code of its own, which is not run unasked.",
+        do="If you would run that code, say --trust-remote-code; in Python trust_remote_code=True.",
+    )

@@ -145,8 +145,13 @@ def _create(timm: Any, reference: Reference, arguments: dict[str, Any], *, pretr
     if pretrained and reference.path is None:
         extras.go_offline_if_unreachable()
     try:
-        module: nn.Module = seeded(reference.seed, lambda: timm.create_model(name, pretrained=pretrained, **arguments))
+        with weights.tensors_only():
+            module: nn.Module = seeded(
+                reference.seed, lambda: timm.create_model(name, pretrained=pretrained, **arguments)
+            )
     except Exception as error:
+        if weights.blocked(error):
+            raise weights.holds_code(str(reference)) from error
         if hub.explains(error):
             raise hub.missing(reference, timm.get_pretrained_cfg(reference.name).hf_hub_id, error) from error
         raise WeightsError(
@@ -173,7 +178,10 @@ def _licence(config: Mapping[str, Any], reference: Reference) -> Licence:
     stated = config.get("license")
     if stated and reference.seed is None and "weights" not in reference.options:
         return Licence(str(stated).lower(), "timm pretrained_cfg")
-    return licence.of_folder(reference.path) if reference.path and reference.path.is_dir() else Licence()
+    if reference.path and reference.path.is_dir():
+        return licence.of_folder(reference.path)
+    file = reference.options.get("weights")
+    return licence.of_file(Path(file)) if file and reference.seed is None else Licence()
 
 
 def _source(config: Mapping[str, Any], reference: Reference, file: str | None) -> str:
