@@ -69,7 +69,7 @@ def test_evaluate_takes_all_three(wanted, clip, table, tmp_path):
     assert (found.json["items"], found.json["bad_items"]) == (4, 1)
     assert found.json["metrics"]["accuracy"]["value"] == 1.0  # the colours and the words tell the classes apart
     shown = shell("evaluate", "m.icecore", table.parent / "unseen.csv", *column)
-    assert "Set aside 1 unreadable item" in shown.err
+    assert "Set aside 1 item that cannot be used" in shown.err
 
 
 def test_pairs_in_python(clip, table):

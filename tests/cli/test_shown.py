@@ -123,7 +123,7 @@ def test_predictions_are_written_as_the_ending_says(shell, strange, model, endin
     out = shell.folder / "new" / f"p.{ending}"
     done = shell("predict", model, strange, "--out", out)
     assert done.out == f"Wrote predictions to {out}\n"
-    assert "Set aside 1 unreadable item:\n  row 1: 000 bad.png: the file is empty\n" in done.err
+    assert "Set aside 1 item that cannot be used:\n  row 1: 000 bad.png: the file is empty\n" in done.err
     if ending == "parquet":
         lines = pq.read_table(out).to_pylist()
     elif ending == "jsonl":
@@ -142,7 +142,7 @@ def test_long_lists_of_bad_items_are_cut(shell, colours, model, tmp_path):
     for i in range(14):
         (data / "red" / f"bad{i:02d}.png").write_bytes(b"")
     done = shell("predict", model, data)
-    assert "Set aside 14 unreadable items:" in done.err
+    assert "Set aside 14 items that cannot be used:" in done.err
     assert "and 4 more; `icecore inspect DATA` lists them all." in done.err
     assert shell("inspect", data).out.count("the file is empty") == 14
 

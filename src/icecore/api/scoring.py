@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from icecore.api.guessing import read_for
 from icecore.api.labels import codes_of, require_items
 from icecore.api.reports import Metrics
 from icecore.artifact import Predictor, TargetRef
@@ -27,11 +28,11 @@ def read_labelled(
     A table's columns that are called like the model's targets are taken; where there are none, it is guessed as in fit.
     """
     own = [found.name for found in predictor.manifest.targets]
-    options: dict[str, Any] = {"input_col": input_col, "labelled": True, "modality": predictor.manifest.modality}
+    options: dict[str, Any] = {"input_col": input_col, "labelled": True}
     if y is None and target is None:
         with suppress(DataError):
-            return _unseen(read(data, target=own, **options))
-    return _unseen(read(data, y=y, target=target, **options))
+            return _unseen(read(data, target=own, modality=predictor.manifest.modality, **options))
+    return _unseen(read_for(predictor.backbone, data, y=y, target=target, **options))
 
 
 def score(predictor: Predictor, features: Features) -> dict[str, Metrics]:

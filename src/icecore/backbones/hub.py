@@ -80,7 +80,7 @@ def missing(reference: Reference, name: str, error: Exception) -> WeightsError:
 
 def _place(name: str) -> Path:
     """Where a hub id lies in the cache."""
-    cache = extras.require("huggingface_hub", "hf").constants.HF_HUB_CACHE
+    cache = extras.require("huggingface_hub.constants", "hf").HF_HUB_CACHE
     return Path(cache) / f"models--{name.replace('/', '--')}"
 
 

@@ -48,8 +48,9 @@ def set_aside(bad: Sequence[dict[str, Any]]) -> None:
     """The first bad items, on standard error."""
     if not bad:
         return
-    aside(f"Set aside {len(bad)} unreadable item{'s' if len(bad) > 1 else ''}:")
-    aside(*(f"  row {item['row']}: {item['input']}: {item['reason']}" for item in bad[:_SHOWN]))
+    aside(f"Set aside {len(bad)} item{'s' if len(bad) > 1 else ''} that cannot be used:")
+    shown = (": ".join(part for part in (item["input"], item["reason"]) if part) for item in bad[:_SHOWN])
+    aside(*(f"  row {item['row']}: {what}" for item, what in zip(bad, shown, strict=False)))
     if len(bad) > _SHOWN:
         aside(f"  and {len(bad) - _SHOWN} more; `icecore inspect DATA` lists them all.")
 
