@@ -61,7 +61,14 @@ def test_predict_evaluate_extract_inspect_are_shown_as_text(shell, colours, mode
     assert re.search(r"^green +6$", shell("inspect", colours).out, re.MULTILINE)
     assert "providers" not in shell("backbones").out
     assert "icecore:" in shell("backbones").out
-    assert "timm:resnet18.a1_in1k" in shell("backbones", "resnet18.a1").out
+    assert re.search(
+        r"^timm:resnet18.a1_in1k +image 224 x 224 +11.7 M +apache-2.0$",
+        shell("backbones", "resnet18.a1").out,
+        re.MULTILINE,
+    )
+    assert re.search(r"^icecore:text-s +text +\d.\d M +mit$", shell("backbones", "icecore").out, re.MULTILINE)
+    assert "narrow the pattern to have parameters counted" in shell("backbones", "timm:resnet").out
+    assert "3.0 M parameters" in net
 
 
 def test_the_store_is_shown_as_text(shell, colours, tmp_path):

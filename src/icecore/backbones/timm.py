@@ -92,6 +92,12 @@ class TimmProvider:
         timm = extras.require("timm", self.extra)
         return [_entry(name, timm.get_pretrained_cfg(name)) for name in timm.list_pretrained()]
 
+    def parameters(self, name: str) -> int:
+        """How many an architecture has, with or without a tag."""
+        with torch.device("meta"):
+            module = extras.require("timm", self.extra).create_model(name.partition(".")[0])
+        return sum(value.numel() for value in module.parameters())
+
 
 provider = TimmProvider()
 

@@ -103,7 +103,8 @@ provider = TorchvisionProvider()
 def _entry(member: Any) -> Entry:
     name = type(member).__name__.removesuffix("_Weights").lower()
     size = member.transforms().crop_size[0]
-    return Entry(f"torchvision:{name}@{member.name}", "image", _licence(member).name, (size, size))
+    count = member.meta.get("num_params")
+    return Entry(f"torchvision:{name}@{member.name}", "image", _licence(member).name, (size, size), count)
 
 
 def _enum(models: Any, reference: Reference) -> Any:

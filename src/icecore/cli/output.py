@@ -69,6 +69,16 @@ def size(count: float) -> str:
     return f"{count:.1f} TiB"
 
 
+def millions(count: int | None) -> str:
+    """A number of parameters for people; empty where it is not known.
+
+    Example:
+        >>> millions(11_689_512)
+        '11.7 M'
+    """
+    return "" if count is None else f"{count / 1e6:.1f} M"
+
+
 def shown(text: str, stream: TextIO) -> str:
     r"""A line for people: no raw newlines or control characters, nothing that the stream cannot encode.
 
