@@ -154,7 +154,7 @@ def task_of(predictor: Predictor, features: Features) -> Task:
     if missing:
         raise DataError(f"The data has no column {', '.join(missing)}.", do="Name the columns of labels with --target.")
     codes = [codes_of(given[target.name].tolist(), target.name, target.classes) for target in targets]
-    return Task(codes, [len(target.classes) for target in targets], duplicate_groups(features.rows))
+    return Task(codes, [len(target.classes) for target in targets], duplicate_groups(features.origins))
 
 
 def _start(predictor: Predictor, target: TargetRef, settings: TrainingSettings) -> Head:

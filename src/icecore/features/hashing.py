@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from icecore.data import BadItem, Dataset, Item, row_key
+from icecore.data import Dataset, Item, row_key
 from icecore.errors import BadItemError
 from icecore.features.progress import Progress
 from icecore.store import FileRows, Stamp
@@ -16,23 +16,21 @@ _BLOCK = 2048  # items whose keys are remembered together
 _SLICE = 16  # items that a thread takes at a time: texts are hashed faster than handed over
 
 
-def row_keys(dataset: Dataset, files: FileRows, progress: Progress) -> tuple[list[bytes | None], list[BadItem]]:
-    """The row key of every item, None for those that cannot be read, with the reasons of these."""
+def row_keys(dataset: Dataset, files: FileRows, progress: Progress) -> tuple[list[bytes | None], dict[int, str]]:
+    """The row key of every item, None for those that cannot be read, with the reasons of these by position."""
     rows = [row for block in _blocks(range(len(dataset))) for row in _remembered(dataset, block, files)]
     unknown = [i for i, row in enumerate(rows) if row is None]
-    bad: list[BadItem] = []
+    reasons: dict[int, str] = {}
     if unknown:
         with progress.task("hashing", len(unknown)) as task, ThreadPoolExecutor(_THREADS) as pool:
             for block in _blocks(unknown):
                 items = [dataset.inputs[i] for i in block]
-                for i, item, (row, reason) in zip(
-                    block, items, _hashed(items, dataset.modality, files, pool), strict=True
-                ):
+                for i, (row, reason) in zip(block, _hashed(items, dataset.modality, files, pool), strict=True):
                     rows[i] = row
                     if row is None:
-                        bad.append(BadItem(item.row, item.name, reason))
+                        reasons[i] = reason
                 task.advance(len(block))
-    return rows, bad
+    return rows, reasons
 
 
 def _blocks(positions: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -1,0 +1,156 @@
+"""From a data set to rows in the store: what is there is found, what is missing is computed and committed.
+
+A network that joins others has no rows of its own. Each part of its inputs is found by itself, under its own keys, so
+that an image with five texts goes through the network for images once; the parts are put side by side when read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from icecore import keys
+from icecore.backbones import INPUT, Extractor, JoinedBackbone
+from icecore.data import Dataset, part_of
+from icecore.features.hashing import row_keys
+from icecore.features.progress import Progress
+from icecore.features.work import Work
+from icecore.prefix import Column, canonical_pooling, column_key, network_about, network_key
+from icecore.store import Store
+
+
+class Source(Protocol):
+    """Where the values of rows are read: a `Table` of the store, or several side by side."""
+
+    def read(self, column: str, rows: Sequence[bytes], /) -> np.ndarray | list[np.ndarray]:
+        """The values of rows under a column's key, in the order asked."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The rows of a data set, which are in the store now.
+
+    Attributes:
+        rows: the row key of each item; None where it was set aside.
+        reasons: why, by the item's position.
+        columns: what was asked for, with the keys in `source`.
+        source: where they are read.
+        computed: rows that went through a network.
+        remarks: what was remarked of how many of them.
+        parts: where items are tuples, the same of each part, by its name.
+    """
+
+    rows: list[bytes | None]
+    reasons: dict[int, str]
+    columns: Mapping[Column, str]
+    source: Source
+    computed: set[bytes]
+    remarks: Mapping[str, int] = field(default_factory=dict)
+    parts: Mapping[str, Found] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Finder:
+    """Finds rows. The arguments are those of `extract`."""
+
+    store: Store
+    batch_size: int
+    workers: int
+    progress: Progress
+
+    def find(self, backbone: Extractor, dataset: Dataset, columns: Sequence[Column]) -> Found:
+        """Rows of a data set. What the store lacks is computed."""
+        if isinstance(backbone, JoinedBackbone):
+            return self._in_parts(backbone, dataset, columns)
+        rows, reasons = row_keys(dataset, self.store.file_rows, self.progress)
+        table = self.store.table(network_key(backbone), network_about(backbone))
+        wanted = {column: column_key(backbone, column) for column in columns}
+        work = Work(backbone, dataset, table, wanted, _first_of_each(rows), self.batch_size, self.workers)
+        if wanted:
+            work.run(self.progress)
+        failed = {i: work.failed[row] for i, row in enumerate(rows) if row in work.failed}
+        good = [None if i in failed else row for i, row in enumerate(rows)]
+        return Found(good, reasons | failed, wanted, table, work.computed, dict(work.remarks.most_common()))
+
+    def _in_parts(self, backbone: JoinedBackbone, dataset: Dataset, columns: Sequence[Column]) -> Found:
+        """Rows of tuples: those of their parts, which must all be good."""
+        ways = {column: _of_parts(backbone, column) for column in columns}
+        parts: dict[str, Found] = {}
+        for place, (name, part) in enumerate(backbone.parts.items()):
+            asked = list(dict.fromkeys(way[name] for way in ways.values() if name in way))
+            parts[name] = self.find(part, part_of(dataset, place, name), asked)
+        rows, apart = _joined(list(parts.values()))
+        reasons = {i: f"{name}: {why}" for name, part in reversed(parts.items()) for i, why in part.reasons.items()}
+        wanted = {column: column_key(backbone, column) for column in columns}
+        source = SideBySide(parts, apart, {wanted[column]: way for column, way in ways.items()})
+        computed = {row for row, own in apart.items() if _any_computed(own, parts.values())}
+        return Found(rows, reasons, wanted, source, computed, parts=parts)
+
+
+class SideBySide:
+    """Values of the parts of tuples, read one beside the other.
+
+    Args:
+        parts: what was found of each, by its name.
+        apart: row keys of tuples, with those of their parts.
+        ways: for the key of each column, what is read of which parts.
+    """
+
+    def __init__(
+        self,
+        parts: Mapping[str, Found],
+        apart: Mapping[bytes, Sequence[bytes]],
+        ways: Mapping[str, Mapping[str, Column]],
+    ) -> None:
+        self._parts, self._apart, self._ways = parts, apart, ways
+        self._places = {name: place for place, name in enumerate(parts)}
+
+    def read(self, column: str, rows: Sequence[bytes], /) -> np.ndarray | list[np.ndarray]:
+        """The values of rows, in the order asked; (n, d) where they are of more than one part."""
+        found = [self._of(name, own, rows) for name, own in self._ways[column].items()]
+        return found[0] if len(found) == 1 else np.hstack(found)
+
+    def first(self, row: bytes) -> bytes:
+        """The row key of a tuple's first part."""
+        return self._apart[row][0]
+
+    def _of(self, name: str, column: Column, rows: Sequence[bytes]) -> np.ndarray | list[np.ndarray]:
+        part, place = self._parts[name], self._places[name]
+        return part.source.read(part.columns[column], [self._apart[row][place] for row in rows])
+
+
+def _of_parts(backbone: JoinedBackbone, column: Column) -> dict[str, Column]:
+    """What a column is read from, by the name of the part."""
+    way = {}
+    for name, layer in backbone.of_parts(column.layer).items():
+        pooling = "thumbnail" if layer == INPUT else column.pooling
+        way[name] = Column(layer, canonical_pooling(backbone.parts[name].layers()[layer], pooling))
+    return way
+
+
+def _joined(parts: Sequence[Found]) -> tuple[list[bytes | None], dict[bytes, tuple[bytes, ...]]]:
+    """The row key of each tuple, None where a part has none, and the parts of each row."""
+    rows: list[bytes | None] = []
+    apart: dict[bytes, tuple[bytes, ...]] = {}
+    for several in zip(*(part.rows for part in parts), strict=True):
+        own = tuple(row for row in several if row is not None)
+        rows.append(keys.row_of_tuple(own) if len(own) == len(several) else None)
+        if rows[-1] is not None:
+            apart[rows[-1]] = own
+    return rows, apart
+
+
+def _any_computed(own: Sequence[bytes], parts: Iterable[Found]) -> bool:
+    return any(row in part.computed for row, part in zip(own, parts, strict=True))
+
+
+def _first_of_each(rows: Sequence[bytes | None]) -> dict[bytes, int]:
+    first: dict[bytes, int] = {}
+    for position, row in enumerate(rows):
+        if row is not None:
+            first.setdefault(row, position)
+    return first
