@@ -200,5 +200,5 @@ class Tuner:
         for epoch in log:
             for name, spent in epoch.seconds.items():
                 self.seconds[name] += spent
-        kept = loop.state.best_epoch or loop.state.epoch
+        kept = loop.state.best_epoch if len(held) else loop.state.epoch
         return Tuned("weights.v1", changes, made, log, len(log) - loop.state.epoch + kept)
