@@ -123,7 +123,8 @@ class TransferModel:
             (*self.net.backbone.notes, *features.notes),
         )
         manifest = describing.manifest(self.net.backbone, features, fitted)
-        self._predictor = Predictor(manifest, self.net.backbone, {one.labels.name: one.head for one in fitted})
+        made = {one.labels.name: one.head for one in fitted}
+        self._predictor = Predictor(manifest, self.net.backbone, made, changes=self.net.changes, base=self.net.base)
         return self
 
     @property
@@ -270,7 +271,7 @@ class TransferModel:
             workers=workers,
             strict=strict,
         )
-        self.net = PretrainedModel(self._predictor.backbone)
+        self.net = _net_of(self._predictor)
         return report
 
     def save(self, path: str | os.PathLike[str], *, include_backbone: bool = False) -> Path:
@@ -309,7 +310,7 @@ class TransferModel:
             require_licence=require_licence,
             trust_remote_code=trust_remote_code,
         )
-        model = cls(PretrainedModel(predictor.backbone), store=store)
+        model = cls(_net_of(predictor), store=store)
         model._predictor = predictor
         return model
 
@@ -345,6 +346,10 @@ class TransferModel:
             strict=strict,
             progress=progress,
         )
+
+
+def _net_of(predictor: Predictor) -> PretrainedModel:
+    return PretrainedModel(predictor.backbone, changes=predictor.changes, base=predictor.base)
 
 
 def _splits(dataset: Dataset) -> np.ndarray | None:

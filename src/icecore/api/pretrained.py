@@ -10,6 +10,7 @@ from torch import nn
 from icecore import backbones
 from icecore.api.guessing import read_for
 from icecore.api.options import open_preprocessing, open_progress, open_store
+from icecore.artifact import Change
 from icecore.backbones import Extractor, Layer, Licence
 from icecore.backbones.torchvision_ops import ensure_torchvision_imports
 from icecore.features import Features, Progress, extract
@@ -21,7 +22,7 @@ from icecore.training.unfreezing import cuttable
 class PretrainedModel:
     """A pretrained network, frozen: eval mode, no gradients, its own preprocessing.
 
-    Made by `load` or `wrap`.
+    Made by `load` or `wrap`; that of a fine-tuned model knows `changes`, what was changed of the network `base`.
 
     Example:
         >>> net = PretrainedModel.load("icecore:vision-s@random")
@@ -29,15 +30,15 @@ class PretrainedModel:
         'last'
     """
 
-    def __init__(self, backbone: Extractor) -> None:
-        self.backbone = backbone
+    def __init__(self, backbone: Extractor, *, changes: Sequence[Change] = (), base: Extractor | None = None) -> None:
+        self.backbone, self.base, self.changes = backbone, base or backbone, tuple(changes)
 
     def __repr__(self) -> str:
         return f"PretrainedModel({self.id!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For other processes, such as those of a search: the network comes after what lets it be imported there."""
-        return _restored, (_Importable(), self.backbone)
+        return _restored, (_Importable(), self.backbone, self.changes, self.base)
 
     def __sklearn_clone__(self) -> PretrainedModel:
         """Itself: what is frozen need not be copied for every trial of a search."""
@@ -202,5 +203,5 @@ class _Importable:
         return ensure_torchvision_imports, ()
 
 
-def _restored(_importable: None, backbone: Extractor) -> PretrainedModel:
-    return PretrainedModel(backbone)
+def _restored(_importable: None, backbone: Extractor, changes: Sequence[Change], base: Extractor) -> PretrainedModel:
+    return PretrainedModel(backbone, changes=changes, base=base)

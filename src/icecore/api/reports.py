@@ -112,38 +112,40 @@ class TuningReport:
     """What a fine-tuning did. `to_json` is what `icecore fine-tune --json` prints.
 
     Attributes:
-        adopted: whether the tuned model took the place of the frozen one.
         targets: their names.
         metrics: of the tuned model for each target, on rows that neither model has seen.
         frozen_metrics: of the frozen one on the same rows.
         difference: in the share of right answers, tuned minus frozen, with its interval.
         compared: on which rows, in words.
-        unfrozen: the blocks or the layer that were trained.
         epochs: that were kept.
         seconds: spent on the prefix, on the suffix and on evaluation.
         log: every epoch of the last training.
         items: that could be used.
         bad: the items set aside.
         notes: to say aloud.
-        kept: whether it was adopted only because that was asked for.
+        adopted: whether the tuned model took the place of the frozen one.
+        kept: whether that was so only because it was asked for.
+        unfrozen: the blocks or the layer that were trained.
         model: where the model is.
+        leads: whether this process speaks for all that trained together.
     """
 
-    adopted: bool
     targets: tuple[str, ...]
     metrics: list[Metrics]
     frozen_metrics: list[Metrics]
     difference: Estimate
     compared: str
-    unfrozen: tuple[str, ...]
     epochs: int
     seconds: dict[str, float]
     log: tuple[Epoch, ...]
     items: int
     bad: tuple[BadItem, ...]
     notes: tuple[str, ...] = ()
+    adopted: bool = False
     kept: bool = False
+    unfrozen: tuple[str, ...] = ()
     model: Path | None = None
+    leads: bool = True
 
     def bad_json(self) -> list[dict[str, Any]]:
         """The items set aside."""

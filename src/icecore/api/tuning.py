@@ -14,11 +14,11 @@ from icecore.api.adopting import with_tuned
 from icecore.api.labels import codes_of, require_items
 from icecore.api.reports import TuningReport
 from icecore.artifact import Predictor, TargetRef
-from icecore.backbones import LAST, TorchBackbone
+from icecore.backbones import LAST
 from icecore.data import Dataset, read
-from icecore.errors import DataError, UsageError
+from icecore.errors import DataError, TrainingError, UsageError
 from icecore.evaluation import duplicate_groups
-from icecore.features import Features, Progress
+from icecore.features import Features, Progress, Silent, tell
 from icecore.heads import Head, make
 from icecore.prefix import Cutter, prefix_key
 from icecore.store import Store
@@ -79,14 +79,20 @@ def tune(
     """Fine-tune a model. Returns what happened, and the model to use from now on. Options are those of `extract`."""
     settings, backbone = request.settings, cuttable(predictor.backbone)
     _require_classification(predictor)
+    _codes(predictor, dataset)  # labels that cannot be learned are told before any work is done
+    sharing = Sharing.found(backbone.device)
+    progress = progress if sharing.leads else Silent()
     cutter = Cutter(backbone)
     cuts = cuts_for(cutter, settings.unfreeze, gradual=settings.gradual)
     places = [cut.place for cut in cuts]
-    told: dict[str, Any] = {"store": store, "progress": progress}
-    prepared = prepare(cutter, places, dataset, predictor.columns, settings, **told, **options)
-    features = prepared.features
-    require_items(features)
-    task = task_of(predictor, features)
+    with sharing.in_turn():
+        prepared = prepare(
+            cutter, places, dataset, predictor.columns, settings, store=store, progress=progress, **options
+        )
+    require_items(prepared.features)
+    for note in _notes(prepared):
+        tell(progress, f"Note: {note}")
+    task = task_of(predictor, prepared.features)
     tuner = Tuner(
         cutter,
         [Stage(cut.suffix, prepared.examples[cut.place]) for cut in cuts],
@@ -94,67 +100,84 @@ def tune(
         [_start(predictor, target, settings) for target in predictor.manifest.targets],
         settings,
         pooling=_pooling(predictor),
-        sharing=Sharing.found(),
-        checkpoints=Checkpoints(store.root, _key(backbone, features, task, request)),
+        sharing=sharing,
+        checkpoints=Checkpoints(store.root, _key(predictor, prepared.features, task, request)),
         progress=progress,
     )
-    parts = plan(task, features.dataset.splits, _folds(request, features), settings.seed)
-    comparison = compare(tuner, _frozen(predictor, features), parts)
-    adopted = comparison.better or request.keep
-    tuned = _final(tuner, comparison, task, settings) if adopted else comparison.tuned
-    tuner.finish()
-    unfrozen = cuts[-1].unfrozen
-    report = _report(predictor, prepared, tuner, comparison, tuned=tuned, unfrozen=unfrozen, adopted=adopted)
-    report.kept = request.keep and not comparison.better
+    comparison, tuned, adopted = _trained(tuner, predictor, prepared.features, request)
+    report = _report(predictor, prepared, tuner, comparison, tuned)
+    report.adopted, report.kept, report.unfrozen = adopted, adopted and not comparison.better, cuts[-1].unfrozen
     if not adopted:
         return report, predictor
-    what: dict[str, Any] = {"tuned": tuned, "comparison": comparison, "unfrozen": unfrozen}
-    return report, with_tuned(predictor, backbone, features, pooling=_pooling(predictor), **what)
+    return report, with_tuned(
+        predictor,
+        backbone,
+        prepared.features,
+        tuned=tuned,
+        comparison=comparison,
+        unfrozen=cuts[-1].unfrozen,
+        pooling=_pooling(predictor),
+    )
 
 
-def _frozen(predictor: Predictor, features: Features) -> list[FrozenTarget]:
-    targets = predictor.manifest.targets
-    return [FrozenTarget(predictor.heads[target.name], predictor.matrix(features, target)) for target in targets]
+def _trained(
+    tuner: Tuner, predictor: Predictor, features: Features, request: Request
+) -> tuple[Comparison, Tuned, bool]:
+    """The comparison, what was tuned last, and whether it is adopted. Raises TrainingError."""
+    task, settings = tuner.task, request.settings
+    parts = plan(task, features.dataset.splits, _folds(request, features), settings.seed)
+    frozen = [
+        FrozenTarget(predictor.heads[target.name], predictor.matrix(features, target))
+        for target in predictor.manifest.targets
+    ]
+    try:
+        comparison = compare(tuner, frozen, parts)
+        adopted = comparison.better or request.keep
+        tuned = _final(tuner, comparison, task, settings) if adopted else comparison.tuned
+    except TrainingError:  # again, it would come to the same
+        tuner.forget()
+        raise
+    tuner.forget()
+    return comparison, tuned, adopted
 
 
 def _report(
-    predictor: Predictor,
-    prepared: Prepared,
-    tuner: Tuner,
-    comparison: Comparison,
-    *,
-    tuned: Tuned,
-    unfrozen: tuple[str, ...],
-    adopted: bool,
+    predictor: Predictor, prepared: Prepared, tuner: Tuner, comparison: Comparison, tuned: Tuned
 ) -> TuningReport:
-    features = prepared.features
     return TuningReport(
-        adopted=adopted,
         targets=tuple(target.name for target in predictor.manifest.targets),
         metrics=comparison.metrics,
         frozen_metrics=comparison.frozen,
         difference=comparison.difference,
         compared=comparison.how,
-        unfrozen=unfrozen,
         epochs=tuned.epochs,
         seconds={**tuner.seconds, "prefix": prepared.seconds},
         log=tuple(tuned.log),
-        items=len(features),
-        bad=features.bad,
-        notes=(*prepared.notes, *features.notes),
+        items=len(prepared.features),
+        bad=prepared.features.bad,
+        notes=_notes(prepared),
+        leads=tuner.sharing.leads,
     )
+
+
+def _notes(prepared: Prepared) -> tuple[str, ...]:
+    return (*prepared.notes, *prepared.features.notes)
 
 
 def task_of(predictor: Predictor, features: Features) -> Task:
     """Class codes by the model's own classes. Raises DataError for labels that it does not know."""
-    targets, given = predictor.manifest.targets, features.dataset.targets
+    classes = [len(target.classes) for target in predictor.manifest.targets]
+    return Task(_codes(predictor, features.dataset), classes, duplicate_groups(features.origins))
+
+
+def _codes(predictor: Predictor, dataset: Dataset) -> list[np.ndarray]:
+    targets, given = predictor.manifest.targets, dataset.targets
     if len(given) == len(targets) == 1:
         given = {targets[0].name: next(iter(given.values()))}
     missing = [target.name for target in targets if target.name not in given]
     if missing:
         raise DataError(f"The data has no column {', '.join(missing)}.", do="Name the columns of labels with --target.")
-    codes = [codes_of(given[target.name].tolist(), target.name, target.classes) for target in targets]
-    return Task(codes, [len(target.classes) for target in targets], duplicate_groups(features.origins))
+    return [codes_of(given[target.name].tolist(), target.name, target.classes) for target in targets]
 
 
 def _start(predictor: Predictor, target: TargetRef, settings: TrainingSettings) -> Head:
@@ -184,13 +207,16 @@ def _final(tuner: Tuner, comparison: Comparison, task: Task, settings: TrainingS
     return tuner.tune(train, held, "fine-tuning on all rows")
 
 
-def _key(backbone: TorchBackbone, features: Features, task: Task, request: Request) -> str:
+def _key(predictor: Predictor, features: Features, task: Task, request: Request) -> str:
     """Of everything that the trainings derive from."""
     splits = features.dataset.splits
+    starts = [_start(predictor, target, request.settings) for target in predictor.manifest.targets]
     return keys.key(
         "training",
         {
-            "network": prefix_key(backbone, LAST),
+            "network": prefix_key(predictor.backbone, LAST),
+            "heads": [repr(head) for head in starts],
+            "pooling": _pooling(predictor),
             "rows": keys.digest("rows", list(features.rows)).hex(),
             "codes": [codes.tolist() for codes in task.codes],
             "splits": None if splits is None else splits.tolist(),

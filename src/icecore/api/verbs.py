@@ -133,7 +133,7 @@ def fine_tune(
         y: labels, where `data` holds inputs alone.
         out: where to save an adopted model; by default in the place of the saved one. A model in memory is not saved
             without it.
-        include_backbone: see `TransferModel.save`.
+        include_backbone: see `TransferModel.save`; a model that holds its network keeps it.
         options: those of `TransferModel.fine_tune`.
     """
     saved = None if isinstance(model, TransferModel) else Path(model).expanduser()
@@ -141,10 +141,13 @@ def fine_tune(
     if target is not None:
         artifact.require_writable(target)
     loaded = _model(model)
+    whole = include_backbone or loaded.manifest.backbone.included
     report = loaded.fine_tune(data, y, **options)
     report.model = saved
     if report.adopted and target is not None:
-        report.model = loaded.save(target, include_backbone=include_backbone)
+        report.model = target
+        if report.leads:
+            loaded.save(target, include_backbone=whole)
     return report
 
 

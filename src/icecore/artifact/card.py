@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from icecore.artifact.schema import Figures, Manifest, TargetRef
+from icecore.artifact.schema import CHANGES, ChangeRef, Figures, Manifest, TargetRef
 from icecore.backbones.licence import non_commercial
 
 _LOWER_IS_BETTER = {"log_loss", "calibration_error"}
@@ -14,10 +14,11 @@ def card(manifest: Manifest) -> str:
     parts = [
         f"---\nlibrary_name: icecore\nlicense: {backbone.licence}\n---\n",
         f"# {manifest.modality.capitalize()} classifier\n",
-        f"A small model on frozen features of `{backbone.id}`, made by icecore {manifest.icecore} on "
+        f"A small model on {_features(manifest)} of `{backbone.id}`, made by icecore {manifest.icecore} on "
         f"{manifest.created[:10]} from {manifest.data.items:,} labelled items ({manifest.data.name}; "
         f"{manifest.data.bad_items} set aside).\n",
         *(_target(target, manifest) for target in manifest.targets),
+        *(_change(change) for change in manifest.changes),
         "## Use\n",
         "```\nicecore predict THIS_FOLDER photos/*.jpg\n```\n",
         "## Weights\n",
@@ -26,6 +27,15 @@ def card(manifest: Manifest) -> str:
         *(f"- {line}\n" for line in warnings(manifest)),
     ]
     return "\n".join(parts)
+
+
+def _features(manifest: Manifest) -> str:
+    return "fine-tuned features" if manifest.changes else "frozen features"
+
+
+def _change(change: ChangeRef) -> str:
+    trained = ", ".join(f"`{name}`" for name in change.unfrozen)
+    return f"Fine-tuned: {trained} and what follows, {len(change.log)} epochs, in `{CHANGES}/{change.file}`.\n"
 
 
 def warnings(manifest: Manifest) -> list[str]:

@@ -70,7 +70,8 @@ def _write(
     folder.mkdir(parents=True)
     if included is not None:
         backbones.save(included, folder / BACKBONE)
-        manifest = manifest.model_copy(update={"backbone": manifest.backbone.model_copy(update={"included": True})})
+    backbone = manifest.backbone.model_copy(update={"included": included is not None})
+    manifest = manifest.model_copy(update={"backbone": backbone})
     if changes:
         manifest = manifest.model_copy(update={"schema_version": SCHEMA, "changes": write(changes, folder)})
     heads = packed({name: np.ascontiguousarray(value) for name, value in arrays.items()})

@@ -80,11 +80,11 @@ class TorchBackbone:
 
         Raises KeyError for a name that it has not, RuntimeError for a shape.
         """
-        own = dict(chain(self.module.named_parameters(), self.module.named_buffers()))
-        kept = {id(value): value for name, value in own.items() if name not in weights}
+        own = _values(self.module)
+        new = {id(own[name]) for name in weights}
         other = copy.copy(self)
-        other.module = copy.deepcopy(self.module, kept)
-        copies = dict(chain(other.module.named_parameters(), other.module.named_buffers()))
+        other.module = copy.deepcopy(self.module, {id(v): v for v in own.values() if id(v) not in new})
+        copies = _values(other.module)
         with torch.no_grad():
             for name, value in weights.items():
                 copies[name].copy_(value)
@@ -275,6 +275,12 @@ class TorchBackbone:
                 expected="One row for each item.",
                 do="Look for a squeeze() or a reshape in the network that mixes the axis of the items with another.",
             )
+
+
+def _values(module: nn.Module) -> dict[str, Tensor]:
+    """Parameters and buffers by name; one that is tied to several modules by each of its names."""
+    parameters = module.named_parameters(remove_duplicate=False)
+    return dict(chain(parameters, module.named_buffers(remove_duplicate=False)))
 
 
 def _own_forward(module: nn.Module, batch: Any) -> Any:

@@ -78,14 +78,18 @@ def fine_tune(
         target=target, input_col=input_col, workers=workers, strict=strict, progress=not json,
     )  # fmt: skip
     report.model = report.model or model
+    if not report.leads:
+        return
     if json:
+        for note in report.notes:  # of which there is no place in the object
+            aside(f"Note: {note}")
         print_json(report.to_json())
     else:
         _show(report, loaded)
 
 
 def _show(report: Any, loaded: Any) -> None:
-    for note in (*report.notes, *loaded.warnings):
+    for note in loaded.warnings:
         aside(f"Note: {note}")
     set_aside(report.bad_json())
     spent = report.seconds

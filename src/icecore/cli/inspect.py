@@ -62,6 +62,8 @@ def _model(info: Any) -> None:
     included = ", included" if backbone.included else ""
     say(f"{info.path}: {manifest.modality} model made by icecore {manifest.icecore} on {manifest.created[:10]}")
     say(f"backbone: {backbone.id} (licence {backbone.licence}{included})")
+    for change in manifest.changes:
+        say(f"fine-tuned: {', '.join(change.unfrozen)} and what follows, {len(change.log)} epochs")
     say(f"trained on: {manifest.data.name}, {manifest.data.items:,} items, {manifest.data.bad_items} set aside")
     say(*(f"note: {warning}" for warning in info.warnings))
     for target in manifest.targets:

@@ -7,7 +7,7 @@ has computed no other computes again, unless another version or engine computed 
 
 from icecore.features.extract import bad_items_error, extract
 from icecore.features.output import names, write, writer_for
-from icecore.features.progress import Progress, Silent, Terminal
+from icecore.features.progress import Progress, Silent, Terminal, tell
 from icecore.features.result import Features, Report
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "bad_items_error",
     "extract",
     "names",
+    "tell",
     "write",
     "writer_for",
 ]

@@ -28,6 +28,12 @@ class Task(Protocol):
         ...
 
 
+def tell(progress: Progress, line: str) -> None:
+    """Say a line now, where the progress is shown to somebody."""
+    if isinstance(progress, Terminal):
+        progress.say(line)
+
+
 class Silent:
     """No progress. For `--json`, tests and code that shows its own."""
 
@@ -47,6 +53,12 @@ class Terminal:
 
     def __init__(self, stream: TextIO | None = None, *, every: float = 5.0) -> None:
         self._stream, self._every = stream, every
+
+    def say(self, line: str) -> None:
+        """A line of its own."""
+        stream = self._stream or sys.stderr
+        stream.write(line + "\n")
+        stream.flush()
 
     def task(self, label: str, total: int) -> Task:
         """A bar or plain lines, decided by the stream."""

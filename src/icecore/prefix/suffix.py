@@ -155,7 +155,7 @@ class Suffix(nn.Module):
     def norms(self) -> list[nn.Module]:
         """Normalisation layers after the cut."""
         parts = [self.network.get_submodule(path) for path in self._tuned]
-        return [part for part in parts if isinstance(part, _NORMS) or "Norm" in type(part).__name__]
+        return [part for part in parts if isinstance(part, _NORMS) or _is_called_norm(part)]
 
     def modules_after(self) -> list[str]:
         """Paths of the modules after the cut, in the order in which the network defines them."""
@@ -236,6 +236,11 @@ def _skipped(calls: Sequence[Call], spots: Collection[Spot]) -> dict[Spot, Count
         if outer is not None and call.path in answering:
             found[outer.path, outer.number][call.path] += 1
     return found
+
+
+def _is_called_norm(part: nn.Module) -> bool:
+    """Others' normalisation layers go by their name; blocks that hold one, such as `Conv2dNormActivation`, are none."""
+    return "Norm" in type(part).__name__ and next(part.children(), None) is None
 
 
 def _ancestor(path: str, called: Collection[str]) -> str:

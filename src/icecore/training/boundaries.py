@@ -16,8 +16,8 @@ import numpy as np
 import torch
 
 from icecore.backbones import FREE, INPUT, TorchBackbone
-from icecore.data import Dataset, Item, load, views_of
-from icecore.errors import BadItemError
+from icecore.data import IMAGE, Dataset, Item, load, views_of
+from icecore.errors import BadItemError, UsageError
 from icecore.features import Features, Progress, extract
 from icecore.prefix import Column, Cutter, Place, Prefix
 from icecore.store import Store
@@ -38,14 +38,14 @@ class Prepared:
     Attributes:
         features: of the columns that the frozen model reads; its data set holds the good items only.
         examples: for each place where the network is cut.
-        seconds: that the frozen part took, all views together.
         notes: what to say aloud.
+        seconds: that the frozen part took, all views together.
     """
 
     features: Features
     examples: Mapping[Place, Examples]
-    seconds: float
     notes: tuple[str, ...]
+    seconds: float
 
 
 def prepare(
@@ -60,7 +60,7 @@ def prepare(
     **options: Any,
 ) -> Prepared:
     """Extract what the frozen model reads and, in the same pass, the boundaries; options are those of `extract`."""
-    backbone, views = cutter.backbone, views_of(dataset.modality, settings.views)
+    backbone, views = _alike(cutter.backbone), views_of(dataset.modality, settings.views)
     prefix = cutter.prefix(places)
     needed, room = size_of(prefix, dataset) * len(views), _room(store, settings)
     stored = [place for place in places if place.at != INPUT] if needed <= room else []
@@ -74,14 +74,24 @@ def prepare(
     good = first.dataset
     examples: dict[Place, Examples] = {}
     whole = needed <= _SHARE_OF_MEMORY * _memory()
+    items = _thin_items(backbone, good, progress)
     for place in places:
         if place in stored or _all_whole(backbone, place):
-            items = _thin_items(backbone, good, progress)
             examples[place] = Stored(prefix, place.at, features, items, in_memory=whole)
         else:
-            examples[place] = Live(prefix, place.at, good, views)
-    spent = sum(one.report.seconds for one in features)
-    return Prepared(first, examples, spent, _notes(places, stored, examples, needed, room))
+            examples[place] = Live(prefix, place.at, good, views, items)
+    seconds = sum(own.report.seconds for own in features)
+    return Prepared(first, examples, _notes(places, stored, needed, room), seconds)
+
+
+def _alike(backbone: TorchBackbone) -> TorchBackbone:
+    """The network, whose images all come to one shape. Raises UsageError where they do not."""
+    if backbone.modality == IMAGE.name and backbone.item_shape is None:
+        raise UsageError(
+            f"The preprocessing of {backbone.id} leaves images in shapes of their own, which cannot share a batch.",
+            do="Give it a crop, or resize to exact sizes, and fit again.",
+        )
+    return backbone
 
 
 def size_of(prefix: Prefix, dataset: Dataset) -> int:
@@ -138,15 +148,17 @@ def _thin(backbone: TorchBackbone, item: Item) -> Any:
     return backbone.thin(backbone.prepare(load(item, backbone.modality)[1]))
 
 
-def _notes(
-    places: Sequence[Place], stored: Sequence[Place], examples: Mapping[Place, Examples], needed: int, room: float
-) -> tuple[str, ...]:
-    live = [place.at for place in places if place not in stored and isinstance(examples[place], Live)]
-    if not live:
-        return ()
-    if live == [INPUT]:
-        return ("nothing is frozen, so every epoch reads the inputs anew and runs the whole network.",)
-    return (
-        f"the boundaries would take {needed / 1e9:.1f} GB and there is room for {room / 1e9:.1f} GB, so the frozen "
-        "part runs anew in every epoch.",
-    )
+def _notes(places: Sequence[Place], stored: Sequence[Place], needed: int, room: float) -> tuple[str, ...]:
+    notes = []
+    if any(place.at == INPUT for place in places):
+        notes.append("nothing is frozen, so every epoch runs the whole network.")
+    if any(place.at != INPUT and place not in stored for place in places):
+        notes.append(
+            f"the boundaries would take {_size(needed)} and there is room for {_size(room)}, so the frozen part runs "
+            "anew in every epoch."
+        )
+    return tuple(notes)
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.3g} MB"

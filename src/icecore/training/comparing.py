@@ -63,14 +63,17 @@ class Comparison:
 def plan(task: Task, splits: np.ndarray | None, n_folds: int, seed: int) -> list[Part]:
     """(training, early stopping, comparison) rows of each fold.
 
-    With given splits they are `train`, `val` and `test`; where there is no `val`, some of `train` stop the training.
-    Otherwise every row is compared once in `n_folds` folds; one fold compares a quarter of the rows.
+    With given splits they are `train`, `val` and `test`; where one of the latter is missing, the other compares, and
+    some of `train` stop the training. Otherwise every row is compared once in `n_folds` folds; one fold compares a
+    quarter of the rows.
     """
-    if splits is not None and "test" in splits.tolist():
-        train, test = np.flatnonzero(splits != "test"), np.flatnonzero(splits == "test")
-        val = np.flatnonzero(splits == "val")
-        return [(np.flatnonzero(splits == "train"), val, test)] if len(val) else [(*held_out(task, train, seed), test)]
-    made: Sequence[Fold] = folds(task.codes[0], task.groups, n_splits=max(n_folds, 2) if n_folds > 1 else 4, seed=seed)
+    given = {} if splits is None else {name: np.flatnonzero(splits == name) for name in ("train", "val", "test")}
+    match [rows for rows in given.values() if len(rows)]:
+        case [train, val, test]:
+            return [(train, val, test)]
+        case [train, test]:
+            return [(*held_out(task, train, seed), test)]
+    made: Sequence[Fold] = folds(task.codes[0], task.groups, n_splits=n_folds if n_folds > 1 else 4, seed=seed)
     chosen = made if n_folds > 1 else made[:1]
     return [(*held_out(task, train, seed), test) for train, test in chosen]
 

@@ -69,8 +69,7 @@ class Stored:
     @cached_property
     def lengths(self) -> np.ndarray | None:
         """Steps of each item, (n,), where they differ."""
-        found = [sum(own) for own in self._prefix.backbone.lengths(list(self._items))]
-        return np.array(found) if len(set(found)) > 1 else None
+        return lengths_of(self._prefix, self._items)
 
     def batches(self, choices: Iterable[Choice]) -> Iterator[Batch]:
         """See `Examples`."""
@@ -113,12 +112,12 @@ class Live:
         at: the cut.
         dataset: the items; none of them is bad.
         views: of each item.
+        items: what is known of each prepared input (`thin`), or of one for all where they are alike.
     """
 
-    lengths: np.ndarray | None = None
-
-    def __init__(self, prefix: Prefix, at: str, dataset: Dataset, views: Sequence[View]) -> None:
+    def __init__(self, prefix: Prefix, at: str, dataset: Dataset, views: Sequence[View], items: Sequence[Any]) -> None:
         self._prefix, self._at, self._dataset, self._views = prefix, at, dataset, list(views)
+        self.lengths: np.ndarray | None = lengths_of(prefix, items)
 
     def batches(self, choices: Iterable[Choice]) -> Iterator[Batch]:
         """See `Examples`."""
@@ -141,3 +140,9 @@ class Live:
     def _batch(self, items: Sequence[Any]) -> Batch:
         backbone: TorchBackbone = self._prefix.backbone
         return Batch(self._prefix.live(self._at, items), backbone.stack(items), items)
+
+
+def lengths_of(prefix: Prefix, items: Sequence[Any]) -> np.ndarray | None:
+    """Steps of the longest window of each item, (n,), where they differ."""
+    found = [max(own) for own in prefix.backbone.lengths(list(items))]
+    return np.array(found) if len(set(found)) > 1 else None

@@ -128,12 +128,12 @@ class Loop:
         self._losses = [self._loss(codes[rows], k) for codes, k in zip(self.codes, self._classes, strict=True)]
         if not self.state.average:
             self.state.average = {name: value.detach().clone() for name, value in self.net.weights().items()}
-        with torch.random.fork_rng(devices=[]):
-            if not self.state.epoch and len(held):
-                self._look(held)  # the head that it starts from may be hard to beat
-            while self.state.epoch < epochs and not self._tired(held):
+        if not self.state.epoch and len(held):
+            self._look(held)  # the head that it starts from may be hard to beat
+        while self.state.epoch < epochs and not self._tired(held):
+            with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
                 self._epoch(rows, held, epochs, progress, label)
-                keep(self)
+            keep(self)
         self.net.load_weights(self.state.best or self.state.average)
         self.net.eval()
 
@@ -198,14 +198,15 @@ class Loop:
             first = number - number % plan.accumulate
             if number == first:
                 rates = schedule(self.optimiser, self.state.step, steps, plan.warmup)
-            group = min(plan.accumulate, len(choices) - first)
-            losses.append(self._backward(batch, choice, group, rng, number))
-            if number + 1 == first + group:
+            step = choices[first : first + plan.accumulate]
+            part = self._sharing.weight(choices[number]) / sum(len(index) for index, _ in step)
+            losses.append(self._backward(batch, choice, part, rng, number))
+            if number + 1 == first + len(step):
                 self._step()
             task.advance(1)
         return losses, rates
 
-    def _backward(self, batch: Batch, choice: Choice, group: int, rng: np.random.Generator, number: int) -> float:
+    def _backward(self, batch: Batch, choice: Choice, part: float, rng: np.random.Generator, number: int) -> float:
         targets = as_codes(self.codes, choice[0], self.device)
         with autocast(self.settings.precision, self.device):
             loss = self._mixed(batch, targets, rng)
@@ -217,7 +218,7 @@ class Loop:
                 do="Try a tenth of the learning rate, --precision float32, or fewer blocks; the model it started from "
                 "is as it was.",
             )
-        torch.autograd.backward(loss / group)
+        torch.autograd.backward(loss * part)
         return value
 
     def _step(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Any, Literal
 
 from icecore.errors import UsageError
 
@@ -75,11 +75,17 @@ class TrainingSettings:
                 _require(field.name, value)
         if self.precision not in PRECISIONS:
             raise UsageError(f"There is no precision {self.precision!r}.", expected=f"One of {', '.join(PRECISIONS)}.")
-        if self.unfreeze == 0 or (isinstance(self.unfreeze, int) and self.unfreeze < 0):
+        if not _says_how_much(self.unfreeze):
             raise UsageError(
-                f"unfreeze is {self.unfreeze}.",
+                f"unfreeze is {self.unfreeze!r}.",
                 expected="1 or more blocks from the end, the name of a layer, or 'all'.",
             )
+
+
+def _says_how_much(unfreeze: Any) -> bool:
+    if isinstance(unfreeze, int) and not isinstance(unfreeze, bool):
+        return unfreeze >= 1
+    return isinstance(unfreeze, str) and unfreeze != ""
 
 
 def _require(name: str, value: float) -> None:

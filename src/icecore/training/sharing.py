@@ -6,13 +6,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from icecore.training.examples import Choice
+
+_PATIENCE = timedelta(days=7)  # others wait while one runs the frozen part
 
 
 class Sharing:
@@ -27,13 +31,14 @@ class Sharing:
         self.rank, self.size = rank, size
 
     @staticmethod
-    def found() -> Sharing:
+    def found(device: torch.device) -> Sharing:
         """As `accelerate launch` (or torchrun) says. Joins the others. Raises MissingExtraError."""
         if int(os.environ.get("WORLD_SIZE", "1")) == 1:
             return Sharing()
         from icecore.backbones.extras import require
 
-        state: Any = require("accelerate", "accelerate").PartialState()
+        join = require("accelerate", "accelerate").PartialState
+        state: Any = join(cpu=device.type == "cpu", timeout=_PATIENCE)
         return Sharing(state.process_index, state.num_processes)
 
     @property
@@ -47,6 +52,11 @@ class Sharing:
         mine = slice(self.rank % len(index), None, self.size)
         return index[mine], view[mine]
 
+    def weight(self, choice: Choice) -> int:
+        """How much this process's part of a batch counts, so that the mean over all processes is that of its items."""
+        n = len(choice[0])
+        return n if n < self.size else self.size * len(self.share(choice)[0])
+
     def average(self, gradients: Sequence[Tensor]) -> None:
         """Replace gradients by their mean over all processes."""
         if self.size > 1:
@@ -54,7 +64,19 @@ class Sharing:
                 torch.distributed.all_reduce(gradient)
                 gradient.div_(self.size)
 
-    def wait(self) -> None:
-        """Until all have come as far."""
-        if self.size > 1:
+    def told(self, value: Any) -> Any:
+        """What the leading process has there."""
+        if self.size == 1:
+            return value
+        holder = [value]
+        torch.distributed.broadcast_object_list(holder, src=0)
+        return holder[0]
+
+    @contextmanager
+    def in_turn(self) -> Iterator[None]:
+        """The leading process first, then the others, who find in the store what it wrote."""
+        if not self.leads:
+            torch.distributed.barrier()
+        yield
+        if self.leads and self.size > 1:
             torch.distributed.barrier()

@@ -124,6 +124,8 @@ class Tuner:
         kept = self._checkpoints
         if kept is not None:
             kept.load(name, loop)
+        if self.sharing.size > 1:
+            loop.resume(self.sharing.told(loop.checkpoint()))
         loop.run(
             rows,
             held,
@@ -132,6 +134,11 @@ class Tuner:
             label=label,
             keep=lambda now: kept.save(name, now) if kept is not None and self.sharing.leads else None,
         )
+
+    def forget(self) -> None:
+        """Remove what was kept to go on from: all is done, or would come to the same again."""
+        if self._checkpoints is not None and self.sharing.leads:
+            self._checkpoints.clear()
 
     def probabilities(self, tuned: Tuned, rows: np.ndarray) -> list[np.ndarray]:
         """For each target (len(rows), k), by what was tuned last."""

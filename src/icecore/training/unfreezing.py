@@ -72,5 +72,10 @@ def _starts(cutter: Cutter, chain: Sequence[str], unfreeze: int | str) -> list[s
 
 def _made(cutter: Cutter, chain: Sequence[str], start: str) -> Cut:
     place, suffix = cutter.whole() if start == INPUT else cutter.before(start)
+    if not suffix.trainable:
+        raise UsageError(
+            f"Nothing of {cutter.backbone.id} from {start} on has weights that could be trained.",
+            do="Unfreeze a layer below, or more blocks.",
+        )
     above = tuple(name for name in chain if cutter.started(name) > place.time)
     return Cut(place, suffix, above or (start,))
