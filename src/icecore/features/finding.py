@@ -40,7 +40,7 @@ class Found:
         columns: what was asked for, with the keys in `source`.
         source: where they are read.
         computed: rows that went through a network.
-        cut, blank: how many of them were longer than the network reads, or hold nothing that it knows.
+        cut, blank: how many of them, or of their parts, are longer than the network reads, or hold nothing it knows.
         parts: where items are tuples, the same of each part, by its name.
     """
 
@@ -89,7 +89,8 @@ class Finder:
         wanted = {column: column_key(backbone, column) for column in columns}
         source = SideBySide(parts, apart, {wanted[column]: way for column, way in ways.items()})
         computed = {row for row, own in apart.items() if _any_computed(own, parts.values())}
-        return Found(rows, reasons, wanted, source, computed, parts=parts)
+        cut, blank = (sum(getattr(part, name) for part in parts.values()) for name in ("cut", "blank"))
+        return Found(rows, reasons, wanted, source, computed, cut, blank, parts)
 
 
 class SideBySide:
