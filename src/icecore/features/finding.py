@@ -6,6 +6,7 @@ that an image with five texts goes through the network for images once; the part
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -40,7 +41,7 @@ class Found:
         columns: what was asked for, with the keys in `source`.
         source: where they are read.
         computed: rows that went through a network.
-        remarks: what was remarked of how many of them.
+        remarks: what was remarked of how many of them, or of their parts.
         parts: where items are tuples, the same of each part, by its name.
     """
 
@@ -88,7 +89,8 @@ class Finder:
         wanted = {column: column_key(backbone, column) for column in columns}
         source = SideBySide(parts, apart, {wanted[column]: way for column, way in ways.items()})
         computed = {row for row, own in apart.items() if _any_computed(own, parts.values())}
-        return Found(rows, reasons, wanted, source, computed, parts=parts)
+        remarks = sum((Counter(part.remarks) for part in parts.values()), Counter[str]())
+        return Found(rows, reasons, wanted, source, computed, remarks, parts)
 
 
 class SideBySide:
