@@ -126,8 +126,8 @@ def test_a_pair_with_a_bad_half_is_set_aside(clip, photos, tmp_path, store):
 def test_texts_that_are_cut_are_counted_as_texts(clip, photos, store):
     """Of the texts computed now, not of the pairs that they are in."""
     features = Counted(clip, "image+text")([(photo, "a" * 50) for photo in photos], store)
-    assert features.report.cut == 1
-    assert any("1 of the 1 inputs computed now (100.0%) are longer" in note for note in features.notes)
+    assert [*features.report.remarks.values()] == [1]
+    assert any("1 of the 1 texts computed now (100.0%)" in note for note in features.notes)
 
 
 def test_pairs_of_one_image_belong_together(clip, photos, store):
