@@ -307,13 +307,13 @@ def compare(task: Task, unfreeze: int, epochs: int, batch_size: int, rounds: int
             },
             rounds,
         )
-        for name in ("plain loop", "Trainer"):
-            made.append(
-                {
-                    "network": task.name, "unfrozen": unfreeze, "setting": setting, "peer": name,
-                    "ratio": ratio(taken["icecore"], taken[name]), "seconds": taken, "accuracy": dict(sides.found),
-                }
-            )  # fmt: skip
+        made += [
+            {
+                "network": task.name, "unfrozen": unfreeze, "setting": setting, "peer": name,
+                "ratio": ratio(taken["icecore"], taken[name]), "seconds": taken, "accuracy": dict(sides.found),
+            }
+            for name in ("plain loop", "Trainer")
+        ]  # fmt: skip
     return made
 
 
