@@ -16,7 +16,7 @@ from icecore.features.progress import Progress, Silent
 from icecore.features.result import Features, Report
 from icecore.features.work import Work
 from icecore.prefix import Column, column_key, network_about, network_key
-from icecore.store import Store
+from icecore.store import RowKeys, Store
 
 _SHOWN = 5
 
@@ -54,20 +54,20 @@ def extract(
     began = time.monotonic()
     _require_modality(backbone, dataset)
     progress = progress or Silent()
-    rows, unreadable = row_keys(dataset, store.file_rows, progress)
+    rows, readable, unreadable = row_keys(dataset, store.file_rows, progress)
+    dataset, rows = _only(readable, dataset, rows)
     table = store.table(network_key(backbone), network_about(backbone))
     wanted = {column: column_key(backbone, column) for column in columns}
-    first = _first_of_each(rows)
-    work = Work(backbone, dataset, table, wanted, first, batch_size, workers or min(8, os.cpu_count() or 1))
+    work = Work(backbone, dataset, rows, table, wanted, batch_size, workers or min(8, os.cpu_count() or 1))
     work.run(progress)
-    bad = _all_bad(dataset, rows, unreadable, work.failed)
+    good = ~rows.isin(work.failed)
+    bad = _all_bad(dataset, unreadable, {i: work.failed[rows[i]] for i in np.flatnonzero(~good).tolist()})
     if strict and bad:
         raise bad_items_error(bad)
-    good = np.array([row is not None and row not in work.failed for row in rows], dtype=bool)
-    kept = [row for row in rows if row is not None and row not in work.failed]
-    computed = len(work.computed.intersection(kept))
-    report = Report(computed, len(kept) - computed, time.monotonic() - began, work.cut, work.blank)
-    return Features(dataset.take(np.flatnonzero(good)), kept, wanted, table, bad, report)
+    computed = int((work.computed & good).sum())
+    report = Report(computed, int(good.sum()) - computed, time.monotonic() - began, work.cut, work.blank)
+    dataset, rows = _only(good, dataset, rows)
+    return Features(dataset, rows, wanted, table, bad, report)
 
 
 def bad_items_error(bad: Sequence[BadItem]) -> BadItemsError:
@@ -89,17 +89,12 @@ def _require_modality(backbone: Extractor, dataset: Dataset) -> None:
         )
 
 
-def _first_of_each(rows: Sequence[bytes | None]) -> dict[bytes, int]:
-    first: dict[bytes, int] = {}
-    for position, row in enumerate(rows):
-        if row is not None:
-            first.setdefault(row, position)
-    return first
+def _only(mask: np.ndarray, dataset: Dataset, rows: RowKeys) -> tuple[Dataset, RowKeys]:
+    """Where the mask is True; all of it without a copy."""
+    return (dataset, rows) if mask.all() else (dataset.take(mask), rows.take(mask))
 
 
-def _all_bad(
-    dataset: Dataset, rows: Sequence[bytes | None], unreadable: Sequence[BadItem], failed: Mapping[bytes, str]
-) -> tuple[BadItem, ...]:
-    places = [(i, failed[row]) for i, row in enumerate(rows) if row is not None and row in failed]
-    undecoded = [BadItem(dataset.inputs[i].row, dataset.inputs[i].name, reason) for i, reason in places]
+def _all_bad(dataset: Dataset, unreadable: Sequence[BadItem], failed: Mapping[int, str]) -> tuple[BadItem, ...]:
+    """What was set aside before, and the items at these positions, by their rows."""
+    undecoded = [BadItem(dataset.inputs[i].row, dataset.inputs[i].name, reason) for i, reason in failed.items()]
     return tuple(sorted([*dataset.bad, *unreadable, *undecoded], key=lambda item: item.row))

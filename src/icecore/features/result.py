@@ -10,7 +10,7 @@ import numpy as np
 from icecore.data import BadItem, Dataset
 from icecore.errors import LayerError
 from icecore.prefix import Column
-from icecore.store import Table
+from icecore.store import RowKeys, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +38,14 @@ class Features:
 
     Attributes:
         dataset: the good items only, in their order; `dataset.inputs[i].row` is the place in the user's data.
-        rows: row keys of the good items.
+        rows: row keys of the good items, a sequence of bytes.
         columns: what was asked for, with the keys in the table.
         bad: the items set aside, with row and reason.
         report: rows computed and reused, seconds.
     """
 
     dataset: Dataset
-    rows: list[bytes]
+    rows: RowKeys
     columns: Mapping[Column, str]
     table: Table
     bad: tuple[BadItem, ...]
@@ -86,7 +86,7 @@ class Features:
     def take(self, index: np.ndarray) -> Features:
         """The items at these positions, in this order, or where a mask is True; nothing is read yet."""
         at = np.flatnonzero(index) if np.asarray(index).dtype == bool else np.asarray(index, np.int64)
-        return replace(self, dataset=self.dataset.take(at), rows=[self.rows[i] for i in at.tolist()])
+        return replace(self, dataset=self.dataset.take(at), rows=self.rows.take(at))
 
     def matrix(self, layer: str | Column | None = None) -> np.ndarray:
         """Values of a layer as float32 (n, d); rows that were not pooled are flattened. Raises LayerError."""
