@@ -6,12 +6,10 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from icecore.backbones import Extractor
 from icecore.data import BadItem, Dataset
 from icecore.errors import BadItemsError, UsageError
-from icecore.features.finding import Finder, Found
+from icecore.features.finding import Finder, Found, only
 from icecore.features.progress import Progress, Silent
 from icecore.features.result import Features, Report
 from icecore.prefix import Column
@@ -57,13 +55,10 @@ def extract(
     bad = _all_bad(dataset, found.reasons)
     if strict and bad:
         raise bad_items_error(bad)
-    good = np.array([row is not None for row in found.rows], dtype=bool)
     seconds = time.monotonic() - began
     parts = {name: _report(part, seconds) for name, part in found.parts.items()}
-    kept = [row for row in found.rows if row is not None]
-    return Features(
-        dataset.take(np.flatnonzero(good)), kept, found.columns, found.source, bad, _report(found, seconds), parts
-    )
+    kept, rows = only(found.good, dataset, found.rows)
+    return Features(kept, rows, found.columns, found.source, bad, _report(found, seconds), parts)
 
 
 def bad_items_error(bad: Sequence[BadItem]) -> BadItemsError:
@@ -91,6 +86,5 @@ def _all_bad(dataset: Dataset, reasons: Mapping[int, str]) -> tuple[BadItem, ...
 
 
 def _report(found: Found, seconds: float) -> Report:
-    kept = [row for row in found.rows if row is not None]
-    computed = len(found.computed.intersection(kept))
-    return Report(computed, len(kept) - computed, seconds, found.remarks)
+    computed = int((found.computed & found.good).sum())
+    return Report(computed, int(found.good.sum()) - computed, seconds, found.remarks)

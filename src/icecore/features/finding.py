@@ -7,11 +7,12 @@ that an image with five texts goes through the network for images once; the part
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from icecore import keys
 from icecore.backbones import INPUT, Extractor, JoinedBackbone
@@ -20,7 +21,9 @@ from icecore.features.hashing import row_keys
 from icecore.features.progress import Progress
 from icecore.features.work import Work
 from icecore.prefix import Column, canonical_pooling, column_key, network_about, network_key
-from icecore.store import Store
+from icecore.store import RowKeys, Store
+
+Mask: TypeAlias = NDArray[np.bool_]
 
 
 class Source(Protocol):
@@ -36,20 +39,22 @@ class Found:
     """The rows of a data set, which are in the store now.
 
     Attributes:
-        rows: the row key of each item; None where it was set aside.
+        rows: the row key of each item.
+        good: which of them are there, (n,); the others were set aside.
         reasons: why, by the item's position.
         columns: what was asked for, with the keys in `source`.
         source: where they are read.
-        computed: rows that went through a network.
+        computed: which items went through a network, the first of equal ones, (n,).
         remarks: what was remarked of how many of them, or of their parts.
         parts: where items are tuples, the same of each part, by its name.
     """
 
-    rows: list[bytes | None]
+    rows: RowKeys
+    good: Mask
     reasons: dict[int, str]
     columns: Mapping[Column, str]
     source: Source
-    computed: set[bytes]
+    computed: Mask
     remarks: Mapping[str, int] = field(default_factory=dict)
     parts: Mapping[str, Found] = field(default_factory=dict)
 
@@ -67,15 +72,20 @@ class Finder:
         """Rows of a data set. What the store lacks is computed."""
         if isinstance(backbone, JoinedBackbone):
             return self._in_parts(backbone, dataset, columns)
-        rows, reasons = row_keys(dataset, self.store.file_rows, self.progress)
+        rows, good, reasons = row_keys(dataset, self.store.file_rows, self.progress)
+        at = np.flatnonzero(good)
+        readable, own = only(good, dataset, rows)
         table = self.store.table(network_key(backbone), network_about(backbone))
         wanted = {column: column_key(backbone, column) for column in columns}
-        work = Work(backbone, dataset, table, wanted, _first_of_each(rows), self.batch_size, self.workers)
+        work = Work(backbone, readable, own, table, wanted, self.batch_size, self.workers)
         if wanted:
             work.run(self.progress)
-        failed = {i: work.failed[row] for i, row in enumerate(rows) if row in work.failed}
-        good = [None if i in failed else row for i, row in enumerate(rows)]
-        return Found(good, reasons | failed, wanted, table, work.computed, dict(work.remarks.most_common()))
+        failed = np.flatnonzero(own.isin(work.failed))
+        reasons |= {int(at[i]): work.failed[own[i]] for i in failed.tolist()}
+        good[at[failed]] = False
+        computed = np.zeros(len(rows), bool)
+        computed[at] = work.computed
+        return Found(rows, good, reasons, wanted, table, computed, dict(work.remarks.most_common()))
 
     def _in_parts(self, backbone: JoinedBackbone, dataset: Dataset, columns: Sequence[Column]) -> Found:
         """Rows of tuples: those of their parts, which must all be good."""
@@ -84,13 +94,13 @@ class Finder:
         for place, (name, part) in enumerate(backbone.parts.items()):
             asked = list(dict.fromkeys(way[name] for way in ways.values() if name in way))
             parts[name] = self.find(part, part_of(dataset, place, name), asked)
-        rows, apart = _joined(list(parts.values()))
+        rows, good, apart = _joined(list(parts.values()))
         reasons = {i: f"{name}: {why}" for name, part in reversed(parts.items()) for i, why in part.reasons.items()}
         wanted = {column: column_key(backbone, column) for column in columns}
         source = SideBySide(parts, apart, {wanted[column]: way for column, way in ways.items()})
-        computed = {row for row, own in apart.items() if _any_computed(own, parts.values())}
+        computed = good & _firsts(rows) & np.logical_or.reduce([_recomputed(part) for part in parts.values()])
         remarks = sum((Counter(part.remarks) for part in parts.values()), Counter[str]())
-        return Found(rows, reasons, wanted, source, computed, remarks, parts)
+        return Found(rows, good, reasons, wanted, source, computed, remarks, parts)
 
 
 class SideBySide:
@@ -134,25 +144,29 @@ def _of_parts(backbone: JoinedBackbone, column: Column) -> dict[str, Column]:
     return way
 
 
-def _joined(parts: Sequence[Found]) -> tuple[list[bytes | None], dict[bytes, tuple[bytes, ...]]]:
-    """The row key of each tuple, None where a part has none, and the parts of each row."""
-    rows: list[bytes | None] = []
+def _joined(parts: Sequence[Found]) -> tuple[RowKeys, Mask, dict[bytes, tuple[bytes, ...]]]:
+    """The row key of each tuple, which of them have all their parts, and the parts of each row."""
+    good: Mask = np.logical_and.reduce([part.good for part in parts])
+    rows = np.zeros((len(good), keys.DIGEST_SIZE), np.uint8)
     apart: dict[bytes, tuple[bytes, ...]] = {}
-    for several in zip(*(part.rows for part in parts), strict=True):
-        own = tuple(row for row in several if row is not None)
-        rows.append(keys.row_of_tuple(own) if len(own) == len(several) else None)
-        if rows[-1] is not None:
-            apart[rows[-1]] = own
-    return rows, apart
+    for i in np.flatnonzero(good).tolist():
+        own = tuple(part.rows[i] for part in parts)
+        row = keys.row_of_tuple(own)
+        rows[i], apart[row] = np.frombuffer(row, np.uint8), own
+    return RowKeys(rows), good, apart
 
 
-def _any_computed(own: Sequence[bytes], parts: Iterable[Found]) -> bool:
-    return any(row in part.computed for row, part in zip(own, parts, strict=True))
+def _recomputed(part: Found) -> Mask:
+    """Which items have a row that was computed now, all of equal ones."""
+    return part.rows.isin(part.rows.take(part.computed))
 
 
-def _first_of_each(rows: Sequence[bytes | None]) -> dict[bytes, int]:
-    first: dict[bytes, int] = {}
-    for position, row in enumerate(rows):
-        if row is not None:
-            first.setdefault(row, position)
-    return first
+def _firsts(rows: RowKeys) -> Mask:
+    mask = np.zeros(len(rows), bool)
+    mask[rows.firsts()] = True
+    return mask
+
+
+def only(mask: Mask, dataset: Dataset, rows: RowKeys) -> tuple[Dataset, RowKeys]:
+    """Where the mask is True; all of it without a copy."""
+    return (dataset, rows) if mask.all() else (dataset.take(mask), rows.take(mask))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,6 +11,7 @@ from icecore.data import BadItem, Dataset, modality_named
 from icecore.errors import LayerError
 from icecore.features.finding import SideBySide, Source
 from icecore.prefix import Column
+from icecore.store import RowKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Features:
 
     Attributes:
         dataset: the good items only, in their order; `dataset.inputs[i].row` is the place in the user's data.
-        rows: row keys of the good items.
+        rows: row keys of the good items, a sequence of bytes.
         columns: what was asked for, with the keys in the source.
         source: where the values are read.
         bad: the items set aside, with row and reason.
@@ -51,7 +52,7 @@ class Features:
     """
 
     dataset: Dataset
-    rows: list[bytes]
+    rows: RowKeys
     columns: Mapping[Column, str]
     source: Source
     bad: tuple[BadItem, ...]
@@ -62,7 +63,7 @@ class Features:
         return len(self.rows)
 
     @property
-    def origins(self) -> list[bytes]:
+    def origins(self) -> Sequence[bytes]:
         """Equal where items are no independent examples: the row keys, of pairs those of their images."""
         return [self.source.first(row) for row in self.rows] if isinstance(self.source, SideBySide) else self.rows
 
@@ -93,7 +94,7 @@ class Features:
     def take(self, index: np.ndarray) -> Features:
         """The items at these positions, in this order, or where a mask is True; nothing is read yet."""
         at = np.flatnonzero(index) if np.asarray(index).dtype == bool else np.asarray(index, np.int64)
-        return replace(self, dataset=self.dataset.take(at), rows=[self.rows[i] for i in at.tolist()])
+        return replace(self, dataset=self.dataset.take(at), rows=self.rows.take(at))
 
     def matrix(self, layer: str | Column | None = None) -> np.ndarray:
         """Values of a layer as float32 (n, d); rows that were not pooled are flattened. Raises LayerError."""
