@@ -75,7 +75,7 @@ def _dense(linear: Linear, temperature: float, scale: Standardise, columns: Colu
         wide, all_of = np.zeros((len(weight), columns.n_classes)), np.full(columns.n_classes, _NEVER_SEEN)
         wide[:, columns.present], all_of[columns.present] = weight, bias
         weight, bias = wide, all_of
-    layer = nn.Linear(*weight.shape)
+    layer = nn.utils.skip_init(nn.Linear, *weight.shape)  # whose weights would be drawn
     with torch.no_grad():
         layer.weight.copy_(torch.from_numpy(weight.T.copy()))
         layer.bias.copy_(torch.from_numpy(bias))

@@ -67,15 +67,26 @@ def plan(task: Task, splits: np.ndarray | None, n_folds: int, seed: int) -> list
     some of `train` stop the training. Otherwise every row is compared once in `n_folds` folds; one fold compares a
     quarter of the rows.
     """
-    given = {} if splits is None else {name: np.flatnonzero(splits == name) for name in ("train", "val", "test")}
-    match [rows for rows in given.values() if len(rows)]:
-        case [train, val, test]:
-            return [(train, val, test)]
-        case [train, test]:
-            return [(*held_out(task, train, seed), test)]
+    if splits is not None and set(splits.tolist()) - {"train"}:
+        return [_given(task, splits, seed)]
     made: Sequence[Fold] = folds(task.codes[0], task.groups, n_splits=n_folds if n_folds > 1 else 4, seed=seed)
     chosen = made if n_folds > 1 else made[:1]
     return [(*held_out(task, train, seed), test) for train, test in chosen]
+
+
+def _given(task: Task, splits: np.ndarray, seed: int) -> Part:
+    """Equal items are on one side: those that are compared, and then those that stop the training, are not trained on."""
+    test = np.flatnonzero(splits == ("test" if (splits == "test").any() else "val"))
+    others = ~np.isin(task.groups, task.groups[test])
+    val = np.flatnonzero((splits == "val") & others)
+    train = np.flatnonzero((splits == "train") & others & ~np.isin(task.groups, task.groups[val]))
+    if not len(train):
+        raise DataError(
+            f"The given split leaves no rows to train on and {len(test)} to compare on.",
+            expected="Rows marked train, and rows marked test or val, that are not the same items.",
+            do="Mark some rows train, or leave the split out: then folds are used.",
+        )
+    return (train, val, test) if len(val) else (*held_out(task, train, seed), test)
 
 
 def held_out(task: Task, rows: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -202,7 +202,7 @@ class Loop:
             part = self._sharing.weight(choices[number]) / sum(len(index) for index, _ in step)
             losses.append(self._backward(batch, choice, part, rng, number))
             if number + 1 == first + len(step):
-                self._step()
+                self._step(number)
             task.advance(1)
         return losses, rates
 
@@ -211,20 +211,23 @@ class Loop:
         with autocast(self.settings.precision, self.device):
             loss = self._mixed(batch, targets, rng)
         value = float(loss.detach())
-        if not np.isfinite(value):
-            raise TrainingError(
-                f"The loss became {value} in batch {number + 1} of epoch {self.state.epoch + 1}, at a learning rate of "
-                f"{max(group['lr'] for group in self.optimiser.param_groups):.1e}.",
-                do="Try a tenth of the learning rate, --precision float32, or fewer blocks; the model it started from "
-                "is as it was.",
-            )
+        self._require_finite("loss", value, number)
         torch.autograd.backward(loss * part)
         return value
 
-    def _step(self) -> None:
+    def _require_finite(self, what: str, value: float, number: int) -> None:
+        if not np.isfinite(value):
+            raise TrainingError(
+                f"The {what} became {value} in batch {number + 1} of epoch {self.state.epoch + 1}, at a learning rate "
+                f"of {max(group['lr'] for group in self.optimiser.param_groups):.1e}.",
+                do="Try a tenth of the learning rate, --precision float32, or fewer blocks; the model it started from "
+                "is as it was.",
+            )
+
+    def _step(self, number: int) -> None:
         values = [value for group in self.optimiser.param_groups for value in group["params"] if value.grad is not None]
         self._sharing.average([value.grad for value in values])
-        torch.nn.utils.clip_grad_norm_(values, _CLIP)
+        self._require_finite("gradient", float(torch.nn.utils.clip_grad_norm_(values, _CLIP)), number)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         moving(self.state.average, self.net.weights(), self.settings.average, self.state.step)
