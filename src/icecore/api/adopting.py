@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from icecore import artifact
-from icecore.api.describing import data_ref, figures
+from icecore.api.describing import data_ref, figures, versions
 from icecore.artifact import Change, Predictor, TargetRef
 from icecore.backbones import LAST, TorchBackbone
 from icecore.features import Features
@@ -42,6 +42,7 @@ def with_tuned(
         "backbone": artifact.describe(network, [Column(LAST, pooling)]),
         "targets": tuple(targets),
         "data": data_ref(features),
+        "versions": versions(),
     }
     heads = {target.name: head for target, head in zip(old.targets, tuned.heads, strict=True)}
     return Predictor(

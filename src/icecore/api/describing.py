@@ -15,6 +15,8 @@ from icecore.artifact import DataRef, Figure, Figures, Manifest, TargetRef
 from icecore.backbones import INPUT, Extractor
 from icecore.data import printable
 from icecore.features import Features
+from icecore.heads import Head
+from icecore.prefix import Column
 
 _PACKAGES = ("icecore", "torch", "numpy", "scikit-learn", "pillow")
 
@@ -30,8 +32,38 @@ def manifest(backbone: Extractor, features: Features, fitted: Sequence[FittedTar
         backbone=artifact.describe(backbone, columns),
         targets=tuple(_target(one, [column.layer for column in columns]) for one in fitted),
         data=data_ref(features),
-        versions={"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
+        versions=versions(),
     )
+
+
+def bare_manifest(backbone: Extractor, columns: Sequence[Column], classes: Sequence[Any], head: Head) -> Manifest:
+    """The manifest of a head that nothing was measured of, to start fine-tuning from."""
+    target = TargetRef(
+        name="label",
+        task="classification",
+        classes=tuple(classes),
+        columns=tuple(range(len(columns))),
+        head={},
+        chosen={"head": head.name, "because": "", "by_layer": {}},
+        stores_training_rows=head.stores_training_rows,
+        metrics={},
+        baselines={},
+        evaluation="",
+    )
+    return Manifest(
+        icecore=version("icecore"),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        modality=backbone.modality,
+        backbone=artifact.describe(backbone, columns),
+        targets=(target,),
+        data=DataRef(name="", items=0, bad_items=0, fingerprint=""),
+        versions=versions(),
+    )
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of what features and heads depend on."""
+    return {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES}
 
 
 def _target(fitted: FittedTarget, layers: Sequence[str]) -> TargetRef:

@@ -16,14 +16,18 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from icecore import heads
+from icecore.api.describing import bare_manifest
 from icecore.api.features_or_items import holds_items
 from icecore.api.loading import loaded
 from icecore.api.options import open_store
 from icecore.api.pretrained import PretrainedModel
+from icecore.api.tuning import Request, training_settings, tune
+from icecore.artifact import Predictor
+from icecore.backbones import LAST, Extractor
 from icecore.data import read
 from icecore.errors import UsageError
 from icecore.features import Features, Silent, extract
-from icecore.prefix import columns_of
+from icecore.prefix import Column, columns_of
 from icecore.selection import Candidate, choose, features_of
 
 _GIVEN = "features"  # the layer that features already made are called
@@ -51,22 +55,31 @@ class _OnFeatures(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyp
         return self._extracted(X)
 
     def _extracted(self, X: Any) -> dict[str, np.ndarray]:
-        if self.backbone is None:
-            raise UsageError(
-                f"{type(self).__name__} got inputs that are no features, and it has no backbone.",
-                do="Give one: backbone='timm:resnet18.a1_in1k', a local folder, or a PretrainedModel.",
-            )
-        backbone = loaded(self.backbone, self.device)
+        backbone = loaded(self._network, self.device)
         features: Features = extract(
             backbone,
             read(X, labelled=False, modality=backbone.modality),
-            columns_of(backbone, self.layer, self.pooling),
+            self._columns(backbone),
             store=open_store(self.store),
             batch_size=self.batch_size,
             strict=True,
             progress=Silent(),
         )
         return {layer: features.matrix(layer) for layer in features.layers}
+
+    @property
+    def _network(self) -> str | PretrainedModel:
+        """The tuned network, where there is one. Raises UsageError where there is none at all."""
+        network: str | PretrainedModel | None = getattr(self, "network_", None) or self.backbone
+        if network is None:
+            raise UsageError(
+                f"{type(self).__name__} got inputs that are no features, and it has no backbone.",
+                do="Give one: backbone='timm:resnet18.a1_in1k', a local folder, or a PretrainedModel.",
+            )
+        return network
+
+    def _columns(self, backbone: Extractor) -> list[Column]:
+        return columns_of(backbone, self.layer if self._network is self.backbone else LAST, self.pooling)
 
 
 class FeatureExtractor(TransformerMixin, _OnFeatures):  # type: ignore[misc]  # scikit-learn is untyped
@@ -146,6 +159,8 @@ class TransferClassifier(ClassifierMixin, _OnFeatures):  # type: ignore[misc]  #
         classes_: labels, sorted, (k,).
         head_: the fitted head.
         layers_: the layer that it reads, or several whose features are put side by side.
+        tuning_: what the last `fine_tune` did.
+        network_: the tuned network, where it was adopted.
 
     Example:
         >>> X, y = np.float32([[0, 0], [0, 1], [5, 5], [5, 6]]), np.array(["a", "a", "b", "b"])
@@ -185,7 +200,7 @@ class TransferClassifier(ClassifierMixin, _OnFeatures):  # type: ignore[misc]  #
         plain = not holds_items(X)
         if plain:
             X, y = validate_data(self, X, y, dtype=np.float32)
-        codes = self._encoded(y)
+        codes, self.network_ = self._encoded(y), None
         matrices = {_GIVEN: X} if plain else self._extracted(X)
         found = len(next(iter(matrices.values())))
         if found != len(codes):
@@ -196,6 +211,59 @@ class TransferClassifier(ClassifierMixin, _OnFeatures):  # type: ignore[misc]  #
         self.head_ = heads.make(candidate.head, penalty=candidate.penalty, **options)
         self.head_.fit(features_of(matrices, candidate.layer), codes, n_classes=len(self.classes_))
         return self
+
+    def fine_tune(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        unfreeze: int | str = 2,
+        folds: int | None = None,
+        keep: bool = False,
+        **training: Any,
+    ) -> Self:
+        """Train the network's last blocks on inputs, after `fit`, and adopt them where that pays.
+
+        See `TransferModel.fine_tune`; `tuning_` holds its report. Raises UsageError for features already made, which
+        have no network below them.
+
+        Example:
+            >>> images = np.random.default_rng(0).integers(0, 255, (20, 32, 32, 3), dtype=np.uint8)
+            >>> images[::2] //= 4
+            >>> model = TransferClassifier("icecore:vision-s@random").fit(images, ["dark", "light"] * 10)
+            >>> model = model.fine_tune(images, ["dark", "light"] * 10, unfreeze=1, epochs=1, folds=1)
+            >>> model.tuning_.adopted, model.predict(images[:2]).tolist()
+            (False, ['dark', 'light'])
+        """
+        check_is_fitted(self)
+        if not holds_items(X) or self.layers_ == _GIVEN:
+            raise UsageError(
+                "Features already made cannot be fine-tuned: there is no network below them.",
+                do="Fit on inputs (paths, images, texts) with a backbone, and give these.",
+            )
+        backbone = loaded(self._network, self.device)
+        defaults = {"class_weight": "balanced" if self.balanced else None, "seed": self._seed()}
+        self.tuning_, tuned = tune(
+            self._predictor(backbone),
+            read(X, y=y, labelled=True, modality=backbone.modality),
+            Request(training_settings(unfreeze=unfreeze, **defaults | training), folds, keep),
+            store=open_store(self.store),
+            progress=Silent(),
+            batch_size=self.batch_size,
+            strict=True,
+        )
+        if self.tuning_.adopted:
+            self.network_ = PretrainedModel(tuned.backbone, changes=tuned.changes, base=tuned.base)
+            self.head_, self.layers_ = tuned.heads["label"], LAST
+        return self
+
+    def _predictor(self, backbone: Extractor) -> Predictor:
+        """The fitted head on the network, as fine-tuning takes it."""
+        names = [self.layers_] if isinstance(self.layers_, str) else self.layers_
+        net = self._network if isinstance(self._network, PretrainedModel) else PretrainedModel(backbone)
+        columns = {column.layer: column for column in self._columns(backbone)}
+        manifest = bare_manifest(backbone, [columns[name] for name in names], self.classes_.tolist(), self.head_)
+        return Predictor(manifest, backbone, {"label": self.head_}, changes=net.changes, base=net.base)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities, float64 (n, k), in the order of `classes_`."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
 from torch import nn
 
-from icecore.heads.layers import TorchStep
+from icecore.heads.layers import FactoryLayers, TorchStep
 from icecore.heads.scaling import standardisation
 from icecore.heads.steps import Columns, Linear, Softmax, Standardise, Step
-from icecore.heads.trained import Trained
+from icecore.heads.trained import Trained, weights
 
 if TYPE_CHECKING:
     from icecore.heads.chain import ChainHead
@@ -49,11 +50,14 @@ def layers_of(head: Head, X: np.ndarray) -> nn.Sequential | None:
     return None
 
 
-def with_layers(head: Head, layers: nn.Module, temperature: float) -> Head:
+def with_layers(head: Head, layers: nn.Sequential, temperature: float) -> Head:
     """The head with what became of `layers_of` it, and the temperature of its softmax."""
+    scale, module = copy.deepcopy(layers).cpu().eval()
+    mean, variance = (getattr(scale, name).double().numpy() for name in ("running_mean", "running_var"))
     tuned = cast("ChainHead", copy.copy(head))
-    steps: list[Step] = [Trained(copy.deepcopy(layers).cpu().eval()), Softmax(temperature)]
-    tuned.steps_ = steps
+    own = next((step for step in tuned.steps_ if isinstance(step, FactoryLayers)), None)
+    trained: Step = Trained(module) if own is None else replace(own, weights=weights(module))
+    tuned.steps_ = [Standardise(mean, 1 / np.sqrt(variance)), trained, Softmax(temperature)]
     return cast("Head", tuned)
 
 
@@ -75,8 +79,6 @@ def _dense(linear: Linear, temperature: float, scale: Standardise, columns: Colu
         wide, all_of = np.zeros((len(weight), columns.n_classes)), np.full(columns.n_classes, _NEVER_SEEN)
         wide[:, columns.present], all_of[columns.present] = weight, bias
         weight, bias = wide, all_of
-    layer = nn.utils.skip_init(nn.Linear, *weight.shape)  # whose weights would be drawn
-    with torch.no_grad():
-        layer.weight.copy_(torch.from_numpy(weight.T.copy()))
-        layer.bias.copy_(torch.from_numpy(bias))
+    layer = nn.Linear(weight.shape[0], weight.shape[1], device="meta")  # where no weights are drawn
+    layer.weight, layer.bias = (nn.Parameter(torch.from_numpy(value.copy()).float()) for value in (weight.T, bias))
     return layer

@@ -108,7 +108,7 @@ class Tuner:
             label: what the training is called, one name for one choice of rows.
         """
         starts = [self._start(number, rows) for number in range(len(self.heads))]
-        layers: list[nn.Module] = [layers for _, layers in starts]
+        layers = [layers for _, layers in starts]
         log: list[Epoch] = []
         for number, stage in enumerate(self.stages):
             stage.suffix.load_state(self._initial[number])
@@ -163,7 +163,7 @@ class Tuner:
         found: np.ndarray = self._frozen[rows]
         return found
 
-    def _start(self, number: int, rows: np.ndarray) -> tuple[Head, nn.Module]:
+    def _start(self, number: int, rows: np.ndarray) -> tuple[Head, nn.Sequential]:
         """A head fitted on what the pretrained network gives, and its layers: linear probing, then fine-tuning."""
         X, y, k = self.frozen(rows), self.task.codes[number][rows], self.task.classes[number]
         head = copy.deepcopy(self.heads[number]).fit(X, y, n_classes=k)
@@ -175,7 +175,7 @@ class Tuner:
             raise HeadError("The training rows are all of one class.", do="Give labelled items of two classes or more.")
         return head, layers.to(self.cutter.backbone.device)
 
-    def _prepared(self, stage: Stage, layers: Sequence[nn.Module]) -> Loop:
+    def _prepared(self, stage: Stage, layers: Sequence[nn.Sequential]) -> Loop:
         net = Tunable(
             self.cutter.backbone,
             stage.suffix,
@@ -192,7 +192,7 @@ class Tuner:
         last = number + 1 == len(self.stages)
         return max(1, self.settings.epochs - each * number) if last else each
 
-    def _tuned(self, heads: Sequence[Head], layers: Sequence[nn.Module], held: np.ndarray, log: list[Epoch]) -> Tuned:
+    def _tuned(self, heads: Sequence[Head], layers: Sequence[nn.Sequential], held: np.ndarray, log: list[Epoch]) -> Tuned:
         loop = self._loop
         assert loop is not None  # noqa: S101 - it has just run
         warmth = [1.0] * len(heads)
