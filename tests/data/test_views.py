@@ -102,5 +102,7 @@ def test_other_modalities_have_one_view():
     """Texts have none but themselves; more are an error that says so."""
     (only,) = views_of("text", 1)
     assert only("as it is") == "as it is"
-    with pytest.raises(UsageError, match="2 views of each item were asked for, and there are none of the modality text"):
+    with pytest.raises(
+        UsageError, match="2 views of each item were asked for, and there are none of the modality text"
+    ):
         views_of("text", 2)

@@ -8,7 +8,16 @@ from torch import nn
 from icecore.heads import make, restore
 from icecore.heads.tuning import layers_of, with_layers
 
-CONVERTIBLE = ["logistic", "ridge", "svm", "lda", "mlp:8", "mlp:16,relu,8,relu", nn.Linear(6, 3), "torch:tests.heads.own_layers:two_layers"]
+CONVERTIBLE = [
+    "logistic",
+    "ridge",
+    "svm",
+    "lda",
+    "mlp:8",
+    "mlp:16,relu,8,relu",
+    nn.Linear(6, 3),
+    "torch:tests.heads.own_layers:two_layers",
+]
 
 
 def examples(n: int = 60, classes: int = 3, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

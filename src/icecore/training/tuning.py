@@ -187,7 +187,9 @@ class Tuner:
         last = number + 1 == len(self.stages)
         return max(1, self.settings.epochs - each * number) if last else each
 
-    def _tuned(self, heads: Sequence[Head], layers: Sequence[nn.Sequential], held: np.ndarray, log: list[Epoch]) -> Tuned:
+    def _tuned(
+        self, heads: Sequence[Head], layers: Sequence[nn.Sequential], held: np.ndarray, log: list[Epoch]
+    ) -> Tuned:
         loop = self._loop
         assert loop is not None  # noqa: S101 - it has just run
         warmth = [1.0] * len(heads)
