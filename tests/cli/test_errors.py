@@ -120,7 +120,7 @@ def test_strict_makes_a_bad_item_an_error(shell, colours, model, tmp_path):
         assert "1 item cannot be used: row 12 (green/zzz.png): not an image" in strict.err
         assert one_paragraph(strict.err)
         assert lax.status == 0
-        assert "Set aside 1 unreadable item:\n  row 12: green/zzz.png: not an image" in lax.err
+        assert "Set aside 1 item that cannot be used:\n  row 12: green/zzz.png: not an image" in lax.err
 
 
 def test_a_file_that_cannot_be_written_is_told(shell, colours, model, tmp_path):

@@ -131,7 +131,13 @@ def test_backbones(shell):
     names = {info["name"] for info in shell("backbones", "--json").json["providers"]}
     assert {"hf", "icecore", "timm", "torch", "torchvision"} <= names
     found = shell("backbones", "timm:resnet18*", "--licence", "permissive", "--json").json["backbones"]
-    assert "timm:resnet18.a1_in1k" in {entry["id"] for entry in found}
+    assert {"timm:resnet18.a1_in1k": 11_689_512}.items() <= {one["id"]: one["parameters"] for one in found}.items()
+    many = shell("backbones", "timm:*", "--json").json["backbones"]
+    assert {one["parameters"] for one in many} == {None}
+    for name, count in {"keras:MobileNetV2": 3_538_984, "torchvision:resnet18@IMAGENET1K_V1": 11_689_512}.items():
+        (one,) = shell("backbones", name, "--json").json["backbones"]
+        assert one["parameters"] == count
+    assert shell("inspect", "torchvision:resnet18@random", "--json").json["parameters"] == 11_689_512
 
 
 def test_an_error_prints_no_object(shell, tmp_path):

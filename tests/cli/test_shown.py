@@ -61,7 +61,14 @@ def test_predict_evaluate_extract_inspect_are_shown_as_text(shell, colours, mode
     assert re.search(r"^green +6$", shell("inspect", colours).out, re.MULTILINE)
     assert "providers" not in shell("backbones").out
     assert "icecore:" in shell("backbones").out
-    assert "timm:resnet18.a1_in1k" in shell("backbones", "resnet18.a1").out
+    assert re.search(
+        r"^timm:resnet18.a1_in1k +image 224 x 224 +11.7 M +apache-2.0$",
+        shell("backbones", "resnet18.a1").out,
+        re.MULTILINE,
+    )
+    assert re.search(r"^icecore:text-s +text +\d.\d M +mit$", shell("backbones", "icecore").out, re.MULTILINE)
+    assert "narrow the pattern to have parameters counted" in shell("backbones", "timm:resnet").out
+    assert "3.0 M parameters" in net
 
 
 def test_the_store_is_shown_as_text(shell, colours, tmp_path):
@@ -123,7 +130,7 @@ def test_predictions_are_written_as_the_ending_says(shell, strange, model, endin
     out = shell.folder / "new" / f"p.{ending}"
     done = shell("predict", model, strange, "--out", out)
     assert done.out == f"Wrote predictions to {out}\n"
-    assert "Set aside 1 unreadable item:\n  row 1: 000 bad.png: the file is empty\n" in done.err
+    assert "Set aside 1 item that cannot be used:\n  row 1: 000 bad.png: the file is empty\n" in done.err
     if ending == "parquet":
         lines = pq.read_table(out).to_pylist()
     elif ending == "jsonl":
@@ -142,7 +149,7 @@ def test_long_lists_of_bad_items_are_cut(shell, colours, model, tmp_path):
     for i in range(14):
         (data / "red" / f"bad{i:02d}.png").write_bytes(b"")
     done = shell("predict", model, data)
-    assert "Set aside 14 unreadable items:" in done.err
+    assert "Set aside 14 items that cannot be used:" in done.err
     assert "and 4 more; `icecore inspect DATA` lists them all." in done.err
     assert shell("inspect", data).out.count("the file is empty") == 14
 

@@ -27,7 +27,13 @@ class Telling:
 def hashed(dataset: Dataset, store: Store) -> tuple[list[bytes | None], list[tuple[str, int]]]:
     """The keys of items, and what was said to be hashed for them."""
     progress = Telling()
-    return row_keys(dataset, store.file_rows, progress)[0], progress.told
+    return keys_of(dataset, store, progress), progress.told
+
+
+def keys_of(dataset: Dataset, store: Store, progress) -> list[bytes | None]:
+    """The key of every item, None for those that cannot be read."""
+    rows, readable, _ = row_keys(dataset, store.file_rows, progress)
+    return [row if known else None for row, known in zip(rows, readable, strict=True)]
 
 
 def test_files_that_are_known_are_not_read_again(folder: Path, store: Store):
@@ -56,7 +62,7 @@ def test_items_of_every_kind_in_their_order(folder: Path, store: Store):
         Item(row, kind, "file", folder / "gone.png") if kind == "gone" else Item(row, kind, kind, values[kind][0])
         for row, kind in enumerate(kinds)
     ]
-    found, bad = row_keys(Dataset("mixed", items), store.file_rows, Silent())
-    assert found == [None if kind == "gone" else values[kind][1] for kind in kinds]
-    assert [item.row for item in bad] == [row for row, kind in enumerate(kinds) if kind == "gone"]
-    assert {item.reason for item in bad} == {"no such file"}
+    dataset = Dataset("mixed", items)
+    reasons = row_keys(dataset, store.file_rows, Silent())[2]
+    assert keys_of(dataset, store, Silent()) == [None if kind == "gone" else values[kind][1] for kind in kinds]
+    assert reasons == {row: "no such file" for row, kind in enumerate(kinds) if kind == "gone"}

@@ -84,7 +84,7 @@ def test_npy_of_a_part_of_the_data_keeps_the_places(three: Features, tmp_path: P
     write(features := three.take(np.array([2])), tmp_path / "x.parquet")
     assert read_table(tmp_path / "x.parquet")["row"].to_pylist() == [3]
     last = next(column for column in features.columns if column.layer == "last")
-    only = Features(features.dataset, features.rows, {last: features.columns[last]}, features.table, (), three.report)
+    only = Features(features.dataset, features.rows, {last: features.columns[last]}, features.source, (), three.report)
     write(only, tmp_path / "x.npy")
     whole = np.load(tmp_path / "x.npy")
     assert np.isnan(whole[:3]).all()

@@ -14,7 +14,7 @@ from sklearn.svm import SVC
 from icecore import heads
 from icecore.heads.lda import ledoit_wolf
 from icecore.heads.linear import LinearHead
-from icecore.heads.ridge import decompose
+from icecore.heads.ridge import Problem
 from icecore.heads.scaling import rotation, standardisation
 from icecore.heads.weighting import class_weights
 from icecore.testing.heads import example
@@ -26,12 +26,13 @@ def scaled(X):
     return standardisation(X)(X)
 
 
+@pytest.mark.parametrize("d", [6, 80])
 @pytest.mark.parametrize("class_weight", [None, "balanced"])
-def test_ridge_is_scikit_learns(class_weight):
-    """The closed form orders classes by the same values as RidgeClassifier on the same scale."""
-    X, y = example(n=50, d=6)
+def test_ridge_is_scikit_learns(class_weight, d):
+    """The closed form orders classes by the same values as RidgeClassifier on the same scale, wide rows included."""
+    X, y = example(n=50, d=d)
     Z = scaled(X)
-    weight, bias = decompose(Z, y, 3, class_weight).solution(0.3)
+    weight, bias = next(Problem.of(Z, y, 3, class_weight).solutions([0.3]))
     theirs = RidgeClassifier(alpha=0.3, class_weight=class_weight).fit(Z, y)
     np.testing.assert_allclose(Z @ weight + bias, theirs.decision_function(Z), atol=1e-9)
 

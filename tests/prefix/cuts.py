@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -33,6 +34,11 @@ SOUNDS = {"wav2vec2": ("Wav2Vec2", _BODY), "wav2vec2-layer": ("Wav2Vec2", _BODY 
 KERAS = "keras:VGG16?input_shape=[32,32,3]@random"
 _STEPS = 10
 WINDOWS = "?long=windows&max_length=9"
+
+
+def marked(name: str) -> Any:
+    """A parameter of a test: Keras copies networks slowly."""
+    return pytest.param(name, marks=pytest.mark.slow) if name == "vgg16" else name
 
 
 def network(name: str, home: Path) -> TorchBackbone:

@@ -7,7 +7,7 @@ from icecore.backbones import load
 from icecore.data import ImagePreprocessing
 from icecore.errors import LayerError
 from icecore.prefix import Cutter, Place, blocks, cut
-from tests.prefix.cuts import WINDOWS, cuts_hold, difference, features, inputs, replayed, whole
+from tests.prefix.cuts import WINDOWS, cuts_hold, difference, features, inputs, marked, replayed, whole
 
 PLACES = {
     "resnet18": ["conv1", "maxpool", "layer1.0", "layer2.1", "layer3.1", "layer4.0", "layer4.1", "global_pool"],
@@ -36,7 +36,7 @@ CROSSING = {
 }
 
 
-@pytest.mark.parametrize("name", [*PLACES, *LONG])
+@pytest.mark.parametrize("name", [*(marked(name) for name in PLACES), *LONG])
 def test_a_replay_from_every_cut_is_the_full_forward(net, name):
     """To 1e-5, from rows as the store keeps them, on inputs of mixed lengths, in several windows too."""
     cuts_hold(net(name), PLACES[name.partition("?")[0]])
@@ -74,6 +74,7 @@ def test_every_family_of_torchvision_can_be_cut(name):
     cuts_hold(load(f"torchvision:{name}{options}@random", preprocess=own, device="cpu"), places)
 
 
+@pytest.mark.slow
 def test_every_module_of_a_network_holds_or_is_refused(net):
     """At whatever module: a cut that is not refused replays. Blocks and their sums are never refused."""
     backbone = net("resnet18")

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from icecore.prefix import cut
-from tests.prefix.cuts import difference, inputs, replayed, trains_alike, whole
+from tests.prefix.cuts import difference, inputs, marked, replayed, trains_alike, whole
 
 TRAINED = {
     "resnet18": ("layer3", ["layer4"]),
@@ -27,7 +27,7 @@ TRAINED = {
 }
 
 
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", [marked(name) for name in TRAINED])
 def test_ten_steps_from_the_stored_boundary_are_ten_steps_of_a_plain_loop(net, name):
     """Plain SGD, dropout off, the same part frozen: every weight after them is the same to 1e-4."""
     assert trains_alike(net(name), *TRAINED[name], rate=0.02) <= 1e-4
@@ -145,6 +145,17 @@ def test_the_network_may_be_left_in_training_mode(net):
     with torch.no_grad():
         assert difference(replayed(prefix, suffix, batch), whole(backbone, batch)) <= 1e-5
     assert all(torch.equal(value, before[name]) for name, value in backbone.module.state_dict().items())
+
+
+def test_little_is_kept_for_each_length(net):
+    """Of nearly every batch of sounds the length is new: shapes are noted of what runs below the cut, outermost."""
+    backbone = net("wav2vec2-layer")
+    _, suffix = cut(backbone, "encoder.layers.2")
+    found = suffix.outlines(backbone.stack(inputs(backbone, 3)))
+    assert {path for path, _ in found} <= {
+        *("feature_extractor", "feature_projection", "encoder.pos_conv_embed", "encoder.dropout"),
+        *(f"encoder.layers.{i}" for i in range(3)),
+    }
 
 
 def _steps(suffix, loss, steps=3):

@@ -56,10 +56,12 @@ def test_any_rows_survive_the_round_trip(tmp_path_factory: pytest.TempPathFactor
 
 @given(st.lists(st.tuples(st.binary(max_size=2), st.booleans()), min_size=1, max_size=30))
 def test_keys_that_begin_alike_are_told_apart(tmp_path_factory: pytest.TempPathFactory, tails: list):
-    """Keys that differ in their last bytes only are different rows, and the first of equal ones is read."""
+    """Keys in two parts that differ in their last bytes only are different rows; the first of equal ones is read."""
     table = Store(tmp_path_factory.mktemp("store")).table("t", {})
     rows = [bytes(8 if alike else 32 - len(tail)).ljust(32 - len(tail), b"\7") + tail for tail, alike in tails]
-    table.append(rows, {"c": np.arange(len(rows), dtype=np.float32)[:, None]}, {"c": {}}, {})
+    values = np.arange(len(rows), dtype=np.float32)[:, None]
+    for part in (slice(len(rows) // 2), slice(len(rows) // 2, None)):
+        table.append(rows[part], {"c": values[part]}, {"c": {}}, {})
     assert table.read("c", rows)[:, 0].tolist() == [rows.index(row) for row in rows]
     assert table.missing(["c"], [b"\1" * 32]).tolist() == [True]
 

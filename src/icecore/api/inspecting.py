@@ -26,12 +26,13 @@ _THREADS = 4
 
 @dataclass(frozen=True, slots=True)
 class BackboneInfo:
-    """What is known of a backbone without data."""
+    """What is known of a backbone without data; `parameters` is None where no count is to be had."""
 
     id: str
     modality: str
     source: str
     licence: Licence
+    parameters: int | None
     preprocessing: Mapping[str, Any]
     notes: tuple[str, ...]
     blocks: list[str]
@@ -116,11 +117,21 @@ def _backbone(net: PretrainedModel) -> BackboneInfo:
         modality=net.modality,
         source=net.backbone.source,
         licence=net.licence,
+        parameters=_parameters(net.backbone),
         preprocessing=net.preprocessing,
         notes=net.backbone.notes,
         blocks=net.blocks,
         layers=net.layers(),
     )
+
+
+def _parameters(backbone: Any) -> int | None:
+    """How many a network of modules has, None for other engines; those of joined ones together."""
+    parts = getattr(backbone, "parts", {"": backbone}).values()
+    if not all(hasattr(part, "module") for part in parts):
+        return None
+    counts: list[int] = [value.numel() for part in parts for value in part.module.parameters()]
+    return sum(counts)
 
 
 def _data(dataset: Dataset, progress: Progress) -> DataInfo:

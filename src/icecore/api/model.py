@@ -12,6 +12,7 @@ import numpy as np
 from icecore import artifact, heads
 from icecore.api import describing
 from icecore.api.fitting import Rows, Settings, fit_target
+from icecore.api.guessing import read_for
 from icecore.api.labels import encode, require_items
 from icecore.api.options import open_progress, open_store
 from icecore.api.pretrained import PretrainedModel
@@ -20,7 +21,7 @@ from icecore.api.scoring import read_labelled, score
 from icecore.api.tuning import Request, read_data, training_settings, tune
 from icecore.artifact import Manifest, Predictions, Predictor
 from icecore.backbones import INPUT
-from icecore.data import Dataset, read
+from icecore.data import Dataset
 from icecore.errors import UsageError
 from icecore.evaluation import duplicate_groups
 from icecore.features import Features, Progress, extract
@@ -101,7 +102,7 @@ class TransferModel:
         """
         self._require_head()
         told = open_progress(progress)
-        dataset = read(data, y=y, target=target, input_col=input_col, labelled=True, modality=self.net.modality)
+        dataset = read_for(self.net.backbone, data, y=y, target=target, input_col=input_col, labelled=True)
         for name, values in dataset.targets.items() if len(dataset) else ():
             encode(name, values)  # a target that cannot be learned is told before any work is done
         features = self._extract(dataset, batch_size, workers, strict, told)
@@ -110,7 +111,7 @@ class TransferModel:
         settings = Settings(self.head, self.class_weight, folds, repeats, self.seed)
         labels = [encode(name, values) for name, values in features.dataset.targets.items()]
         raw = features.matrix(INPUT) if INPUT in features.layers else None
-        rows = Rows(matrices, raw, duplicate_groups(features.rows), _splits(features.dataset))
+        rows = Rows(matrices, raw, duplicate_groups(features.origins), _splits(features.dataset))
         fitted = [fit_target(label, rows, settings, told) for label in labels]
         self._report = FitReport(
             "classification",
@@ -174,7 +175,7 @@ class TransferModel:
         progress: Progress | bool = False,
     ) -> dict[str, Predictions]:
         """Predictions by target. Features of inputs seen before come from the store."""
-        dataset = read(inputs, labelled=False, input_col=input_col, modality=self.net.modality)
+        dataset = read_for(self.net.backbone, inputs, labelled=False, input_col=input_col)
         return self._fitted.predict(
             dataset,
             store=open_store(store or self.store),

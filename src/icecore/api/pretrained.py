@@ -8,11 +8,11 @@ from typing import Any
 from torch import nn
 
 from icecore import backbones
+from icecore.api.guessing import read_for
 from icecore.api.options import open_preprocessing, open_progress, open_store
 from icecore.artifact import Change
 from icecore.backbones import Extractor, Layer, Licence
 from icecore.backbones.torchvision_ops import ensure_torchvision_imports
-from icecore.data import read
 from icecore.features import Features, Progress, extract
 from icecore.prefix import Prefix, Suffix, blocks, columns_of, cut
 from icecore.store import Store
@@ -178,7 +178,7 @@ class PretrainedModel:
             DataError, LayerError, BadItemsError (strict), StoreError.
         """
         columns = columns_of(self.backbone, layers, pooling)
-        dataset = read(data, target=target, input_col=input_col, labelled=bool(target) or None, modality=self.modality)
+        dataset = read_for(self.backbone, data, target=target, input_col=input_col, labelled=bool(target) or None)
         return extract(
             self.backbone,
             dataset,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from icecore.api.guessing import read_for
 from icecore.api.labels import codes_of, require_items
 from icecore.api.reports import Metrics
 from icecore.artifact import Predictor, TargetRef
@@ -26,11 +27,11 @@ def read_labelled(data: Any, y: Any, target: Targets, input_col: Targets, predic
     A table's columns that are called like the model's targets are taken; where there are none, it is guessed as in fit.
     """
     own = [found.name for found in predictor.manifest.targets]
-    options: dict[str, Any] = {"input_col": input_col, "labelled": True, "modality": predictor.manifest.modality}
+    options: dict[str, Any] = {"input_col": input_col, "labelled": True}
     if y is None and target is None:
         with suppress(DataError):
-            return _unseen(read(data, target=own, **options))
-    return _unseen(read(data, y=y, target=target, **options))
+            return _unseen(read(data, target=own, modality=predictor.manifest.modality, **options))
+    return _unseen(read_for(predictor.backbone, data, y=y, target=target, **options))
 
 
 def score(predictor: Predictor, features: Features) -> dict[str, Metrics]:
@@ -44,7 +45,7 @@ def score(predictor: Predictor, features: Features) -> dict[str, Metrics]:
 def _scored(predictor: Predictor, features: Features, target: TargetRef, values: np.ndarray) -> Metrics:
     codes = codes_of(values.tolist(), target.name, target.classes)
     proba = predictor.heads[target.name].predict_proba(predictor.matrix(features, target))
-    return metrics(codes, proba, len(target.classes), groups=duplicate_groups(features.rows))
+    return metrics(codes, proba, len(target.classes), groups=duplicate_groups(features.origins))
 
 
 def _unseen(dataset: Dataset) -> Dataset:

@@ -84,11 +84,9 @@ def tune(
     progress = progress if sharing.leads else Silent()
     cutter = Cutter(backbone)
     cuts = cuts_for(cutter, settings.unfreeze, gradual=settings.gradual)
-    places = [cut.place for cut in cuts]
+    places, options = [cut.place for cut in cuts], options | {"store": store, "progress": progress}
     with sharing.in_turn():
-        prepared = prepare(
-            cutter, places, dataset, predictor.columns, settings, store=store, progress=progress, **options
-        )
+        prepared = prepare(cutter, places, dataset, predictor.columns, settings, **options)
     require_items(prepared.features)
     for note in _notes(prepared):
         tell(progress, f"Note: {note}")
@@ -109,15 +107,8 @@ def tune(
     report.adopted, report.kept, report.unfrozen = adopted, adopted and not comparison.better, cuts[-1].unfrozen
     if not adopted:
         return report, predictor
-    return report, with_tuned(
-        predictor,
-        backbone,
-        prepared.features,
-        tuned=tuned,
-        comparison=comparison,
-        unfrozen=cuts[-1].unfrozen,
-        pooling=_pooling(predictor),
-    )
+    what: dict[str, Any] = {"tuned": tuned, "comparison": comparison, "unfrozen": cuts[-1].unfrozen}
+    return report, with_tuned(predictor, backbone, prepared.features, pooling=_pooling(predictor), **what)
 
 
 def _trained(
@@ -167,7 +158,7 @@ def _notes(prepared: Prepared) -> tuple[str, ...]:
 def task_of(predictor: Predictor, features: Features) -> Task:
     """Class codes by the model's own classes. Raises DataError for labels that it does not know."""
     classes = [len(target.classes) for target in predictor.manifest.targets]
-    return Task(_codes(predictor, features.dataset), classes, duplicate_groups(features.rows))
+    return Task(_codes(predictor, features.dataset), classes, duplicate_groups(features.origins))
 
 
 def _codes(predictor: Predictor, dataset: Dataset) -> list[np.ndarray]:

@@ -163,7 +163,7 @@ class EmbeddingsClient:
 
     def _given_up(self, attempts: int, reason: str) -> BackboneError:
         return BackboneError(
-            f"{self.endpoint} gave no embeddings in {attempts} attempts; the last: {reason}",
+            f"{self.endpoint} gave no embeddings in {attempts} attempts; the last: {reason.rstrip('.')}.",
             do="What it gave before is stored: run the command again once the server can be reached.",
         )
 

@@ -119,16 +119,22 @@ class Cuttable(Extractor, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A network that a provider offers: its id, the licence of its weights, and height and width of its input."""
+    """A network that a provider offers: its id, the licence of its weights, height and width of its input, and the
+    number of its parameters, None where that is not known without building it.
+    """
 
     id: str
     modality: str
     licence: str = "unknown"
     input_size: tuple[int, ...] = ()
+    parameters: int | None = None
 
 
 class Provider(Protocol):
-    """One family of pretrained networks; the object behind a name in the `icecore.backbones` entry points."""
+    """One family of pretrained networks; the object behind a name in the `icecore.backbones` entry points.
+
+    One whose catalogue does not know sizes may have `parameters(name)`, which counts them without making the weights.
+    """
 
     summary: str
     extra: str

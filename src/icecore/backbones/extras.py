@@ -38,9 +38,9 @@ def require(module: str, extra: str) -> Any:
 @cache
 def go_offline_if_unreachable() -> None:
     """Where the model hub cannot be reached, use its local cache at once instead of retrying for a minute."""
-    hub = require("huggingface_hub", "hf")
-    if not hub.constants.HF_HUB_OFFLINE and not _reachable(hub.constants.ENDPOINT):
-        hub.constants.HF_HUB_OFFLINE = True
+    constants = require("huggingface_hub.constants", "hf")  # by name: the package itself loads it only when asked
+    if not constants.HF_HUB_OFFLINE and not _reachable(constants.ENDPOINT):
+        constants.HF_HUB_OFFLINE = True
 
 
 def _reachable(url: str) -> bool:

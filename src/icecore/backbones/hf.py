@@ -17,7 +17,7 @@ from icecore.backbones.hf_checkpoint import Checkpoint
 from icecore.backbones.joined import JoinedBackbone
 from icecore.backbones.network import TorchBackbone
 from icecore.backbones.reference import Reference
-from icecore.errors import BackboneError
+from icecore.errors import BackboneError, UsageError
 
 _BUILD: dict[str, Callable[[Checkpoint, Preprocessing | None], TorchBackbone]] = {
     "input_features": hf_sound.build,
@@ -48,6 +48,12 @@ class TransformersProvider:
         if takes not in _BUILD:
             raise BackboneError(
                 f"{reference} takes {takes}.", expected=f"A network of Transformers that takes {' or '.join(_BUILD)}."
+            )
+        if reference.options and takes != "input_ids":
+            raise UsageError(
+                f"Got the option {next(iter(reference.options))!r} in {reference}, which takes {takes} alone.",
+                expected="Options are long, max_length and overlap of text networks, and input of those for images "
+                "and texts, such as CLIP.",
             )
         return _BUILD[takes](checkpoint, preprocess)
 

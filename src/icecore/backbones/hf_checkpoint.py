@@ -6,18 +6,20 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
-from icecore.backbones import extras, licence
+from icecore.backbones import extras, hub, weights
 from icecore.backbones.base import Licence
 from icecore.backbones.reference import Reference
 from icecore.backbones.seeding import seeded
 from icecore.errors import WeightsError
 
 PROVIDER = "hf.v1"
+_SMALL = ["*.json", "*.txt", "[0-9]*_*/model.safetensors", "[0-9]*_*/pytorch_model.bin"]  # weights: of steps alone
 _NOT_STRUCTURE = (
     "_name_or_path", "architectures", "dtype", "torch_dtype", "id2label", "label2id", "num_labels", "problem_type",
     "transformers_version", "use_cache", "output_attentions", "output_hidden_states", "return_dict",
@@ -33,12 +35,14 @@ class Checkpoint:
         reference: its id.
         transformers: the library.
         where: arguments of every `from_pretrained`.
+        folder: where its small files lie: the local folder, or that of the hub's cache.
         config: the configuration.
     """
 
     reference: Reference
     transformers: Any
     where: dict[str, Any]
+    folder: Path
     config: Any
 
     @classmethod
@@ -46,11 +50,10 @@ class Checkpoint:
         """Read the configuration. Raises WeightsError where there is none, and MissingExtraError."""
         transformers = extras.require("transformers", "hf")
         transformers.utils.logging.disable_progress_bar()
-        if reference.path is None:
-            extras.go_offline_if_unreachable()
-        where = _where(reference, trust_remote_code)
+        folder = reference.path or hub.snapshot(reference, _SMALL, "hf")
+        where = _where(reference, folder, trust_remote_code)
         config = _attempt(reference, lambda: transformers.AutoConfig.from_pretrained(**where))
-        return cls(reference, transformers, where, config)
+        return cls(reference, transformers, where, folder, config)
 
     @property
     def cls(self) -> Any:
@@ -69,14 +72,12 @@ class Checkpoint:
     @property
     def licence(self) -> Licence:
         """Of the weights, from the model card or a LICENSE file."""
-        path = self.reference.path
-        return licence.of_folder(path) if path is not None else _hub_licence(self.reference)
+        return hub.licence_of(self.reference, self.folder)
 
     @property
     def source(self) -> str:
         """Where the weights come from."""
-        reference = self.reference
-        return "random weights" if reference.seed is not None else str(reference.path or reference.name)
+        return hub.source(self.reference, self.folder)
 
     @property
     def structure(self) -> dict[str, Any]:
@@ -84,9 +85,8 @@ class Checkpoint:
         return _structural(json.loads(self.config.to_json_string(use_diff=False)))
 
     def has_file(self, *names: str) -> bool:
-        """Whether it is a local folder that holds one of these files."""
-        path = self.reference.path
-        return path is not None and any((path / name).is_file() for name in names)
+        """Whether it has one of these files."""
+        return any((self.folder / name).is_file() for name in names)
 
     def attempt(self, load: Callable[[], _T]) -> _T:
         """Run one of Transformers' loaders; whatever it raises becomes one sentence. Raises WeightsError."""
@@ -155,35 +155,37 @@ def base(module: Any) -> Any:
     return getattr(module, module.base_model_prefix, module)
 
 
-def _where(reference: Reference, trust_remote_code: bool) -> dict[str, Any]:
-    revision = None if reference.seed is not None or reference.path else reference.revision
+def _where(reference: Reference, folder: Path, trust_remote_code: bool) -> dict[str, Any]:
+    """Of a hub id the commit that `folder` is of, so that all files are of one revision."""
     return {
         "pretrained_model_name_or_path": str(reference.path or reference.name),
         "trust_remote_code": trust_remote_code,
-        **({"revision": revision} if revision else {}),
+        **({} if reference.path else {"revision": folder.name}),
     }
 
 
 def _attempt(reference: Reference, load: Callable[[], _T]) -> _T:
     try:
-        return load()
+        with weights.tensors_only():
+            return load()
     except Exception as error:
+        if weights.blocked(error):
+            raise weights.holds_code(str(reference)) from error
+        if "trust_remote_code" in str(error):
+            raise _untrusted(reference) from error
         reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-        looked = "that folder" if reference.path else "the local hub cache and on the hub"
+        if reference.path is None:
+            raise hub.missing(reference, reference.name, error) from error
         raise WeightsError(
             f"{reference} cannot be loaded: {reason}.",
-            expected=f"It was looked for in {looked}: config.json, model.safetensors, and preprocessor_config.json or "
-            "the tokenizer.",
-            do="Check the id; without a network, fetch it elsewhere and give the local folder: hf:FOLDER",
+            expected="It was looked for in that folder: config.json, model.safetensors, and "
+            "preprocessor_config.json or the tokenizer.",
+            do="Check the folder; of a network on the hub, `hf download ORG/NAME` fetches it whole.",
         ) from error
 
 
-def _hub_licence(reference: Reference) -> Licence:
-    """From the model card on the hub or in its cache; unknown where it cannot be read."""
-    hub = extras.require("huggingface_hub", "hf")
-    try:
-        card = hub.ModelCard.load(reference.name)
-    except Exception:  # noqa: BLE001 - offline, private, no card: all mean that nothing is stated
-        return Licence()
-    stated = card.data.to_dict().get("license")
-    return Licence(str(stated).lower(), f"model card of {reference.name}") if stated else Licence()
+def _untrusted(reference: Reference) -> WeightsError:
+    return WeightsError(
+        f"{reference} comes with code of its own, which is not run unasked.",
+        do="If you would run that code, say --trust-remote-code; in Python trust_remote_code=True.",
+    )

@@ -118,9 +118,8 @@ def _conv_steps(kernels: list[int], strides: list[int]) -> Callable[[int, int, i
 
 
 def _front(checkpoint: Checkpoint) -> Any:
-    path = checkpoint.reference.path
-    if path is not None and not checkpoint.has_file(_EXTRACTOR, "processor_config.json"):
-        beside = preprocessing_beside(path / "config.json")
+    if not checkpoint.has_file(_EXTRACTOR, "processor_config.json"):
+        beside = preprocessing_beside(checkpoint.folder / "config.json")
         if beside is None and checkpoint.reference.seed is None:
             raise unknown_preprocessing(str(checkpoint.reference))
         return beside or _of_random(checkpoint)

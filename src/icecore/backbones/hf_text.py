@@ -50,11 +50,10 @@ def build(checkpoint: Checkpoint, preprocess: Preprocessing | None) -> TorchBack
     module, notes = checkpoint.network(_class(checkpoint))
     structure = {name: value for name, value in checkpoint.structure.items() if name != "is_encoder_decoder"}
     about: dict[str, Any] = {"class": type(module).__name__, "config": structure}  # the class says what it encodes
-    folder = checkpoint.reference.path
-    sentences = folder is not None and (folder / MODULES).is_file()
-    if folder is not None and sentences:
+    sentences = checkpoint.has_file(MODULES)
+    if sentences:
         seed = checkpoint.reference.seed
-        steps = seeded(seed, lambda: steps_of(folder, random=seed is not None))
+        steps = seeded(seed, lambda: steps_of(checkpoint.folder, random=seed is not None))
         module = SentenceEncoder(module, steps)
         about["sentence"] = module.about
     make = partial(
@@ -90,7 +89,7 @@ def tokens_of(checkpoint: Checkpoint) -> TokenPreprocessing:
     """The tokenizer, with the network's limit or that of its folder, and what the id's options say."""
     load = checkpoint.transformers.AutoTokenizer.from_pretrained
     tokenizer = checkpoint.attempt(lambda: load(**checkpoint.where))
-    told = _json(checkpoint.reference.path, _LIMITS)
+    told = _json(checkpoint.folder / _LIMITS)
     limit = _limit(checkpoint.config, tokenizer)
     options = dict(checkpoint.reference.options)
     length = _number(options, "max_length", told.get("max_seq_length") or limit)
@@ -120,9 +119,8 @@ def _number(options: dict[str, str], name: str, usual: int) -> int:
     return usual if text is None else int(text) if text.isdigit() else -1
 
 
-def _json(folder: Path | None, name: str) -> dict[str, Any]:
-    file = None if folder is None else folder / name
-    return dict(json.loads(file.read_text("utf-8"))) if file is not None and file.is_file() else {}
+def _json(file: Path) -> dict[str, Any]:
+    return dict(json.loads(file.read_text("utf-8"))) if file.is_file() else {}
 
 
 def _base_output(module: nn.Module, batch: dict[str, Tensor]) -> Tensor:

@@ -62,7 +62,7 @@ def build(checkpoint: Checkpoint, preprocess: Preprocessing | None) -> TorchBack
         _require_tower(tower, wanted, str(reference))
         about = partial(
             _image if name == "image" else _text,
-            id=str(reference),
+            id=str(replace(reference, options={**reference.options, "input": name})),
             provider=PROVIDER,
             architecture={"class": type(model).__name__, "config": checkpoint.structure, "input": name},
             licence=checkpoint.licence,

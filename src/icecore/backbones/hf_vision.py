@@ -67,9 +67,8 @@ class ProcessorPreprocessing:
 def processor_of(checkpoint: Checkpoint) -> Preprocessing:
     """Its own image processor, or `preprocess.json` beside it; any for random weights. Raises PreprocessingError."""
     reference = checkpoint.reference
-    path = reference.path
-    if path is not None and not checkpoint.has_file("preprocessor_config.json", "processor_config.json"):
-        sidecar = preprocessing_beside(path / "config.json")
+    if not checkpoint.has_file("preprocessor_config.json", "processor_config.json"):
+        sidecar = preprocessing_beside(checkpoint.folder / "config.json")
         if sidecar is not None:
             return sidecar
         if reference.seed is None:

@@ -87,6 +87,11 @@ class BundledProvider:
             for ending in ("", "@random")
         ]
 
+    def parameters(self, name: str) -> int:
+        """How many a bundled network has."""
+        backbone = self.load(Reference("icecore", name), preprocess=None, trust_remote_code=False)
+        return sum(value.numel() for value in backbone.module.parameters())
+
 
 def _of_images(
     reference: Reference, network: nn.Module, source: str, preprocess: Preprocessing | None

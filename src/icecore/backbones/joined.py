@@ -66,7 +66,9 @@ class JoinedBackbone:
         self.notes = tuple(dict.fromkeys(note for part in self.parts.values() for note in part.notes))
         self.modality = "+".join(self.parts)
         self.architecture = {"joined": {name: dict(part.architecture) for name, part in self.parts.items()}}
-        self.preprocessing = JoinedPreprocessing({name: part.preprocessing for name, part in self.parts.items()})
+        self.preprocessing: Preprocessing = JoinedPreprocessing(
+            {name: part.preprocessing for name, part in self.parts.items()}
+        )
         self.device = getattr(first, "device", torch.device("cpu"))
 
     def to(self, device: str | torch.device) -> JoinedBackbone:
@@ -83,12 +85,16 @@ class JoinedBackbone:
 
     def weights_digest(self, layer: str) -> str:
         """Hash of the weights that a layer depends on: of its own network, for `last` of all. Raises LayerError."""
+        digests = [self.parts[name].weights_digest(inner) for name, inner in self.of_parts(layer).items()]
+        return keys.key("weights", digests) if layer in _ENDS else digests[0]
+
+    def of_parts(self, layer: str) -> dict[str, str]:
+        """What a layer is made of: the names of networks, each with its own layer. Raises LayerError."""
         self._require([layer])
         if layer in _ENDS:
-            digests = [part.weights_digest(layer) for part in self.parts.values()]
-            return keys.key("weights", digests)
+            return dict.fromkeys(self.parts, layer)
         name, _, inner = layer.partition(".")
-        return self.parts[name].weights_digest(inner)
+        return {name: inner}
 
     def prepare(self, decoded: tuple[Any, ...]) -> Joined:
         """Preprocess each part."""

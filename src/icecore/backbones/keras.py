@@ -91,6 +91,12 @@ class KerasProvider:
         """The same; Keras states no licence for their weights."""
         return [Entry(f"keras:{name}", "image") for name in self.names()]
 
+    def parameters(self, name: str) -> int:
+        """How many an application has."""
+        keras = keras_on_torch()
+        with keras.device("meta"):
+            return int(getattr(keras.applications, name)(weights=None).count_params())
+
     def _of_file(self, reference: Reference, path: Path, preprocess: Preprocessing | None) -> KerasBackbone:
         if path.is_dir():
             raise _folder(path)

@@ -17,13 +17,14 @@ PERMISSIVE = frozenset(
 _NON_COMMERCIAL = re.compile(r"(^|[-_ ])(nc|non-?commercial|research-only|fair-noncommercial)([-_ ]|$)")
 _RESTRICTED = re.compile(r"non-?commercial|research (use|purposes?) only|only for research", re.IGNORECASE)
 _TEXTS = {
-    "apache-2.0": r"Apache License\s+Version 2\.0",
+    "apache-2.0": r"Apache License[\s,.]+Version 2\.0",
     "mit": r"MIT License|Permission is hereby granted, free of charge",
     "bsd-3-clause": r"Redistribution and use in source and binary forms[\s\S]+Neither the name",
     "bsd-2-clause": r"Redistribution and use in source and binary forms",
     "cc-by-nc-4.0": r"Attribution-NonCommercial 4\.0",
     "cc-by-4.0": r"Creative Commons Attribution 4\.0|Attribution 4\.0 International",
 }
+_ADDRESSES = {"https://github.com/facebookresearch/SWAG/blob/main/LICENSE": "cc-by-nc-4.0"}  # as torchvision states it
 
 
 def permissive(name: str) -> bool:
@@ -64,6 +65,13 @@ def of_folder(folder: Path) -> Licence:
         if name:
             return Licence(name, str(path))
     return Licence()
+
+
+def stated(text: str, source: str) -> Licence:
+    """What metadata of a file or a library state: a name, a licence's text, or where a known one is found."""
+    plain = text.strip()
+    name = _ADDRESSES.get(plain) or _of_text(plain) or plain.lower()
+    return Licence(name, source) if name else Licence()
 
 
 def of_file(file: Path) -> Licence:

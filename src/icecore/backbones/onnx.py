@@ -71,4 +71,5 @@ provider = OnnxProvider()
 
 
 def _licence(engine: OnnxEngine, path: Path) -> Licence:
-    return Licence(engine.licence.lower(), f"metadata of {path}") if engine.licence else licence.of_file(path)
+    own = licence.stated(engine.licence, f"metadata of {path}")
+    return own if own.source else licence.of_file(path)

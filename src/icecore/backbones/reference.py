@@ -15,6 +15,7 @@ from icecore.errors import UnknownBackboneError, UsageError
 
 RANDOM = re.compile(r"^random(?:-(\d+))?$")
 _FILES = {".vec": "static", ".onnx": "onnx", ".keras": "keras", ".h5": "keras", ".hdf5": "keras", ".tflite": "tflite"}
+_WEIGHTS = {".safetensors", ".pt", ".pth", ".th", ".bin", ".ckpt"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,11 @@ def _provider_of_file(path: Path) -> str:
     provider = _FILES.get(path.suffix.lower())
     if provider in plugins.names("backbones"):
         return str(provider)
+    if path.suffix.lower() not in _WEIGHTS:
+        raise UnknownBackboneError(
+            f"The file {path} is no network, by its extension.",
+            expected=f"Networks end in {', '.join(_FILES)}; weights alone in {', '.join(sorted(_WEIGHTS))}.",
+        )
     raise UnknownBackboneError(
         f"The file {path} holds weights, not the network that they belong to.",
         do=f"Name the callable that builds the network: torch:module.path:factory?weights={path}",

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from icecore.backbones import extras, licence, saved, weights
+from icecore.backbones import hub, licence, saved, weights
 from icecore.backbones.base import Entry, Licence, Preprocessing
 from icecore.backbones.reference import Reference
 from icecore.backbones.seeding import seeded
@@ -41,9 +41,10 @@ class StaticProvider:
         del trust_remote_code  # there is no code
         require_no_preprocessing(reference, preprocess)
         _require_options(reference)
-        path = reference.path or _fetched(reference)
-        of = of_folder if path.is_dir() else _of_file
-        return of(reference, path)
+        path = reference.path or hub.snapshot(reference, [_CONFIG, _TOKENIZER, saved.WEIGHTS], "static")
+        if path.is_file():
+            return _of_file(reference, path)
+        return of_folder(reference, path, hub.licence_of(reference, path), hub.source(reference, path))
 
     def save(self, backbone: StaticBackbone, folder: Path) -> None:
         """Write the vectors, and the tokenizer or the words."""
@@ -82,8 +83,10 @@ class StaticProvider:
 provider = StaticProvider()
 
 
-def of_folder(reference: Reference, folder: Path, stated: Licence | None = None) -> StaticBackbone:
-    """A model2vec folder: config.json, tokenizer.json, model.safetensors. The licence is its own unless `stated`."""
+def of_folder(
+    reference: Reference, folder: Path, stated: Licence | None = None, source: str | None = None
+) -> StaticBackbone:
+    """A model2vec folder: config.json, tokenizer.json, model.safetensors. Its licence is its own unless `stated`."""
     from tokenizers import Tokenizer
 
     missing = [name for name in (_CONFIG, _TOKENIZER, saved.WEIGHTS) if not (folder / name).is_file()]
@@ -103,7 +106,7 @@ def of_folder(reference: Reference, folder: Path, stated: Licence | None = None)
     weights_of = tensors.get("weights") if reference.seed is None else None  # they are learned too
     module = StaticVectors(vectors, weights_of, tensors.get("mapping"), normalize=bool(config.get("normalize", False)))
     tokens = TokenizerPreprocessing(tokenizer, config.get("max_length", _MAX_LENGTH))
-    return _backbone(reference, module, tokens, stated or licence.of_folder(folder), str(folder))
+    return _backbone(reference, module, tokens, stated or licence.of_folder(folder), source or str(folder))
 
 
 def _of_file(reference: Reference, path: Path) -> StaticBackbone:
@@ -134,22 +137,6 @@ def _backbone(
 def _vectors(reference: Reference, own: Tensor) -> Tensor:
     """The vectors, or for `@random` as many random ones."""
     return own if reference.seed is None else seeded(reference.seed, lambda: torch.randn(own.shape))
-
-
-def _fetched(reference: Reference) -> Path:
-    """A folder of the hub, from its local cache where it is there."""
-    hub = extras.require("huggingface_hub", "static")
-    extras.go_offline_if_unreachable()
-    revision = None if reference.seed is not None else reference.revision
-    wanted = [_CONFIG, _TOKENIZER, saved.WEIGHTS, "README.md", "LICENSE*"]
-    try:
-        return Path(hub.snapshot_download(reference.name, revision=revision, allow_patterns=wanted))
-    except Exception as error:
-        raise WeightsError(
-            f"{reference} cannot be loaded: there is no such file or folder here, in the hub's cache or on the hub.",
-            expected="A model2vec folder, or a text file of word vectors such as glove.6B.100d.txt.",
-            do="Check the name; without a network, fetch it elsewhere and give its path: static:PATH",
-        ) from error
 
 
 def _require_fit(folder: Path, tensors: Mapping[str, Tensor], tokens: int) -> None:

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from icecore.backbones import graph_files, licence, saved
-from icecore.backbones.base import Entry, Preprocessing
+from icecore.backbones.base import Entry, Licence, Preprocessing
 from icecore.backbones.graph import GraphBackbone
 from icecore.backbones.reference import Reference
 from icecore.backbones.sidecar import preprocessing_beside
 from icecore.backbones.tflite_engine import TfliteEngine
+from icecore.backbones.tflite_metadata import licence_in
 from icecore.data import ImagePreprocessing
 
 PROVIDER = "tflite.v1"
@@ -47,7 +48,7 @@ class TfliteProvider:
             provider=PROVIDER,
             architecture={},
             preprocessing=graph_files.preprocessing_for(found, path, f"Its input is {engine.asked}."),
-            licence=licence.of_file(path),
+            licence=_licence(engine, path),
             source=str(path),
             notes=notes,
         )
@@ -72,6 +73,11 @@ class TfliteProvider:
 
 
 provider = TfliteProvider()
+
+
+def _licence(engine: TfliteEngine, path: Path) -> Licence:
+    own = licence.stated(licence_in(engine.content), f"metadata of {path}")
+    return own if own.source else licence.of_file(path)
 
 
 def _of_pixels(engine: TfliteEngine) -> Preprocessing | None:

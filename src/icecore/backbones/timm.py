@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from icecore.backbones import extras, licence, saved, weights
+from icecore.backbones import extras, hub, licence, saved, weights
 from icecore.backbones.base import Entry, Licence, Preprocessing
 from icecore.backbones.network import Final, TorchBackbone
 from icecore.backbones.reference import Reference, unknown
@@ -92,6 +92,12 @@ class TimmProvider:
         timm = extras.require("timm", self.extra)
         return [_entry(name, timm.get_pretrained_cfg(name)) for name in timm.list_pretrained()]
 
+    def parameters(self, name: str) -> int:
+        """How many an architecture has, with or without a tag."""
+        with torch.device("meta"):
+            module = extras.require("timm", self.extra).create_model(name.partition(".")[0])
+        return sum(value.numel() for value in module.parameters())
+
 
 provider = TimmProvider()
 
@@ -145,13 +151,18 @@ def _create(timm: Any, reference: Reference, arguments: dict[str, Any], *, pretr
     if pretrained and reference.path is None:
         extras.go_offline_if_unreachable()
     try:
-        module: nn.Module = seeded(reference.seed, lambda: timm.create_model(name, pretrained=pretrained, **arguments))
+        with weights.tensors_only():
+            module: nn.Module = seeded(
+                reference.seed, lambda: timm.create_model(name, pretrained=pretrained, **arguments)
+            )
     except Exception as error:
+        if weights.blocked(error):
+            raise weights.holds_code(str(reference)) from error
+        if hub.explains(error):
+            raise hub.missing(reference, timm.get_pretrained_cfg(reference.name).hf_hub_id, error) from error
         raise WeightsError(
             f"{reference} cannot be loaded: {_first_line(error)}.",
-            expected=f"Its weights were looked for in {_looked_for(reference)}.",
-            do="Check the name and tag, fetch it where there is a network and copy the hub's cache, "
-            f"or give a local file: timm:{reference.name}?weights=FILE",
+            do=f"Check the name, the tag and the options, or give a local file: timm:{reference.name}?weights=FILE",
         ) from error
     return module
 
@@ -165,10 +176,6 @@ def _architecture(config: Mapping[str, Any], reference: Reference, arguments: di
     return {"name": config.get("architecture", reference.name), "tag": plain, "options": kept | arguments}
 
 
-def _looked_for(reference: Reference) -> str:
-    return "the folder" if reference.path else "the local hub cache and on the hub"
-
-
 def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
 
@@ -177,13 +184,18 @@ def _licence(config: Mapping[str, Any], reference: Reference) -> Licence:
     stated = config.get("license")
     if stated and reference.seed is None and "weights" not in reference.options:
         return Licence(str(stated).lower(), "timm pretrained_cfg")
-    return licence.of_folder(reference.path) if reference.path and reference.path.is_dir() else Licence()
+    if reference.path and reference.path.is_dir():
+        return licence.of_folder(reference.path)
+    file = reference.options.get("weights")
+    return licence.of_file(Path(file)) if file and reference.seed is None else Licence()
 
 
 def _source(config: Mapping[str, Any], reference: Reference, file: str | None) -> str:
     if reference.seed is not None:
         return "random weights"
-    return str(file or reference.path or config.get("hf_hub_id") or config.get("url") or reference.name)
+    if config.get("hf_hub_id") and not file and not reference.path:
+        return hub.source_in_cache(config["hf_hub_id"])
+    return str(file or reference.path or config.get("url") or reference.name)
 
 
 def _final(module: nn.Module, config: Mapping[str, Any]) -> Final | None:

@@ -19,7 +19,7 @@ import numpy as np
 from torch import nn
 
 from icecore import keys
-from icecore.backbones import saved, weights
+from icecore.backbones import licence, saved, weights
 from icecore.backbones.base import Entry, Licence, Preprocessing
 from icecore.backbones.network import TorchBackbone
 from icecore.backbones.reference import Reference
@@ -58,7 +58,10 @@ class TorchProvider:
         preprocess = preprocess or preprocessing_beside(Path(file) if file else None)
         if preprocess is None:
             raise unknown_preprocessing(str(reference))
-        return wrapped(module, preprocess, str(reference), source=file or "random weights")
+        backbone = wrapped(module, preprocess, str(reference), source="random weights")
+        if file is not None and reference.seed is None:
+            backbone.source, backbone.licence = file, licence.of_file(Path(file))
+        return backbone
 
     def save(self, backbone: TorchBackbone, folder: Path) -> None:
         """Write the weights."""

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 from collections.abc import Mapping
 from contextlib import redirect_stdout
@@ -16,7 +17,7 @@ from urllib.error import URLError
 
 from torch import Tensor, nn
 
-from icecore.backbones import extras, saved, weights
+from icecore.backbones import extras, licence, saved, weights
 from icecore.backbones.base import Entry, Licence, Preprocessing
 from icecore.backbones.network import TorchBackbone
 from icecore.backbones.reference import Reference, unknown
@@ -67,7 +68,7 @@ class TorchvisionProvider:
             provider=PROVIDER,
             architecture={"name": reference.name, "options": arguments},
             preprocessing=preprocess or _of_enum(enum),
-            licence=Licence() if file else _licence(enum),
+            licence=licence.of_file(Path(file)) if file else _licence(enum),
             source="random weights" if reference.seed is not None else str(file or enum),
             notes=notes,
             classifier="classifier.1" if reference.name.startswith("squeezenet") else None,
@@ -102,7 +103,8 @@ provider = TorchvisionProvider()
 def _entry(member: Any) -> Entry:
     name = type(member).__name__.removesuffix("_Weights").lower()
     size = member.transforms().crop_size[0]
-    return Entry(f"torchvision:{name}@{member.name}", "image", _licence(member).name, (size, size))
+    count = member.meta.get("num_params")
+    return Entry(f"torchvision:{name}@{member.name}", "image", _licence(member).name, (size, size), count)
 
 
 def _enum(models: Any, reference: Reference) -> Any:
@@ -126,11 +128,21 @@ def _module(
     own = state is None and reference.seed is None
     build = {"weights": enum} if own else _as_pretrained(reference.name, enum, state) | {"weights": None}
     try:
-        with redirect_stdout(sys.stderr):  # torch announces downloads on the output that may be meant for programs
+        with (
+            weights.tensors_only(),
+            redirect_stdout(sys.stderr),
+        ):  # torch announces downloads on the output that may be meant for programs
             module: nn.Module = seeded(reference.seed, lambda: models.get_model(reference.name, **build | arguments))
     except (TypeError, ValueError) as error:
         raise WeightsError(f"{reference} cannot be built: {error}.", do="Check the options after the '?'.") from error
-    except (URLError, OSError, RuntimeError) as error:  # RuntimeError: the hash of what was downloaded is wrong
+    except (
+        URLError,
+        OSError,
+        RuntimeError,
+        pickle.UnpicklingError,
+    ) as error:  # RuntimeError: the hash of what was downloaded is wrong
+        if weights.blocked(error):
+            raise weights.holds_code(f"{_cache()}/{enum.url.rpartition('/')[2]}") from error
         raise WeightsError(
             f"The weights of {reference} are not in torch's cache and cannot be downloaded ({error}).",
             do=f"Put {enum.url.rpartition('/')[2]} from {enum.url} into {_cache()}, "
@@ -156,8 +168,7 @@ def _cache() -> str:
 
 
 def _licence(enum: Any) -> Licence:
-    stated = enum.meta.get("license", "") if enum is not None else ""
-    return Licence(stated, str(enum)) if stated else Licence()
+    return licence.stated(enum.meta.get("license", "") if enum is not None else "", str(enum))
 
 
 def _of_enum(enum: Any) -> ImagePreprocessing:

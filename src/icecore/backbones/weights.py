@@ -6,7 +6,8 @@ import argparse
 import os
 import pickle
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ _HARMLESS: list[Any] = [
     *(type(np.dtype(name)) for name in ("float32", "float64", "int32", "int64", "bool")),
     *((getattr(_ARRAYS, name), f"numpy.{core}.multiarray.{name}") for name in _MAKERS for core in ("core", "_core")),
 ]
+_TENSORS_ONLY = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"  # of torch.load
 _NESTS = ("state_dict", "model_state_dict", "model", "model_ema", "ema", "net", "network", "weights", "module")
 
 
@@ -40,6 +42,19 @@ def read(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         raise WeightsError(f"There is no weights file {file}.", do="Check the path after ?weights=.")
     found = _safetensors(file) if file.suffix == ".safetensors" else _torch(file)
     return _tensors(found, file)
+
+
+@contextmanager
+def tensors_only() -> Iterator[None]:
+    """Whoever calls `torch.load` meanwhile gets tensors alone: libraries read what lies in their caches without."""
+    before = os.environ.get(_TENSORS_ONLY)
+    os.environ[_TENSORS_ONLY] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop(_TENSORS_ONLY)
+        if before is not None:
+            os.environ[_TENSORS_ONLY] = before
 
 
 def fit(module: nn.Module, state: Mapping[str, Tensor], origin: str) -> None:
@@ -91,14 +106,20 @@ def _torch(file: Path) -> Any:
         with torch.serialization.safe_globals(_HARMLESS):
             return torch.load(file, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, KeyError, ValueError) as error:
-        if re.search(r"Unsupported (global|class)|GLOBAL|TorchScript", str(error)):
-            raise _holds_code(file) from error
+        if blocked(error):
+            raise holds_code(file) from error
         raise _unreadable(file, error) from error
 
 
-def _holds_code(file: Path) -> WeightsError:
+def blocked(error: Exception) -> bool:
+    """Whether it was raised because a file holds more than tensors."""
+    return re.search(r"Unsupported (global|class)|GLOBAL|TorchScript", str(error)) is not None
+
+
+def holds_code(file: str | Path) -> WeightsError:
+    """The error for weights that could run code."""
     return WeightsError(
-        f"The file {file} holds pickled Python objects, which can run code when they are read.",
+        f"{file} holds pickled Python objects, which can run code when they are read.",
         expected="icecore reads tensors only (weights_only=True).",
         do="Save the weights alone: torch.save(model.state_dict(), ...) or safetensors.",
     )

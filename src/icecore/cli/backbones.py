@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from icecore.cli import options
-from icecore.cli.output import print_json, say, table
+from icecore.cli.output import millions, print_json, say, table
 
 _SHOWN = 40
 
@@ -16,7 +16,7 @@ def backbones(
     pattern: Annotated[
         str | None, typer.Argument(metavar="PATTERN", help="Part of an id, or a pattern with *.")
     ] = None,
-    modality: Annotated[str | None, typer.Option(help="image or text")] = None,
+    modality: Annotated[str | None, typer.Option(help="image, text or sound")] = None,
     licence: Annotated[str | None, typer.Option(help="permissive, or the name of a licence.")] = None,
     json: options.Json = False,
 ) -> None:
@@ -31,9 +31,15 @@ def backbones(
         print_json({"backbones": [api.as_json(entry) for entry in entries]})
         return
     shown = entries[:_SHOWN]
-    table(("id", "input", "licence"), [(e.id, " x ".join(map(str, e.input_size)), e.licence) for e in shown])
+    rows = [
+        (e.id, " ".join([e.modality, " x ".join(map(str, e.input_size))]), millions(e.parameters), e.licence)
+        for e in shown
+    ]
+    table(("id", "input", "parameters", "licence"), rows, right=(2,))
     if len(entries) > _SHOWN:
         say(f"and {len(entries) - _SHOWN:,} more: narrow the pattern, or use --json for all")
+    if any(e.parameters is None for e in shown):
+        say("narrow the pattern to have parameters counted")
 
 
 def _providers(found: list, json: bool) -> None:  # type: ignore[type-arg]  # the element type lives in api

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from icecore.cli import options
-from icecore.cli.output import print_json, say, table
+from icecore.cli.output import millions, print_json, say, table
 from icecore.cli.tables import figures
 
 
@@ -37,7 +37,8 @@ def inspect(
 
 
 def _backbone(info: Any) -> None:
-    say(f"{info.id}: {info.modality} network from {info.source}")
+    size = f", {millions(info.parameters)} parameters" if info.parameters else ""
+    say(f"{info.id}: {info.modality} network from {info.source}{size}")
     origin = f" ({info.licence.source})" if info.licence.source else ""
     say(f"licence: {info.licence.name}{origin}")
     say("preprocessing:", *(f"  {name}: {value}" for name, value in info.preprocessing.items()))

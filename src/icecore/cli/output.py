@@ -52,8 +52,9 @@ def set_aside(bad: Sequence[dict[str, Any]]) -> None:
     """The first bad items, on standard error."""
     if not bad:
         return
-    aside(f"Set aside {len(bad)} unreadable item{'s' if len(bad) > 1 else ''}:")
-    aside(*(f"  row {item['row']}: {item['input']}: {item['reason']}" for item in bad[:_SHOWN]))
+    aside(f"Set aside {len(bad)} item{'s' if len(bad) > 1 else ''} that cannot be used:")
+    shown = (": ".join(part for part in (item["input"], item["reason"]) if part) for item in bad[:_SHOWN])
+    aside(*(f"  row {item['row']}: {what}" for item, what in zip(bad, shown, strict=False)))
     if len(bad) > _SHOWN:
         aside(f"  and {len(bad) - _SHOWN} more; `icecore inspect DATA` lists them all.")
 
@@ -83,6 +84,16 @@ def bytes_of(text: str) -> int:
     if not found:
         raise typer.BadParameter(f"{text!r} is no size; write 500M or 20G.")
     return int(float(found.group(1)) * _UNITS[found.group(2)])
+
+
+def millions(count: int | None) -> str:
+    """A number of parameters for people; empty where it is not known.
+
+    Example:
+        >>> millions(11_689_512)
+        '11.7 M'
+    """
+    return "" if count is None else f"{count / 1e6:.1f} M"
 
 
 def shown(text: str, stream: TextIO) -> str:

@@ -32,6 +32,7 @@ from icecore.data.sound_preprocessing import LogMelPreprocessing, WaveformPrepro
 from icecore.data.sound_summary import sound_summary, summary_size
 from icecore.data.sounds import Sound, decode_sound
 from icecore.data.texts import bag_of_words, decode_text
+from icecore.data.tuples import part_of
 from icecore.data.values import ArrowValues, ListValues, Values
 from icecore.data.views import View, ViewedPreprocessing, views_of
 
@@ -69,6 +70,7 @@ __all__ = [
     "modality_named",
     "modality_of",
     "modality_of_files",
+    "part_of",
     "preprocessing_from",
     "preprocessing_from_file",
     "printable",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _HEAD = 1 << 16
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-_LARGEST_VALUE = 1 << 26
+_BLOCK, _LARGEST_VALUE = 1 << 22, 1 << 26  # a line has to fit into a block
 
 
 def read_delimited(path: Path) -> TableFile:
@@ -32,8 +32,12 @@ def read_delimited(path: Path) -> TableFile:
     """
     encoding, head = _head(path)
     separator, names = _header(path, head)
-    skipped: dict[int, str] = {}
-    table = _read(path, encoding, separator, names, skipped)
+    try:
+        table, skipped = _read(path, encoding, separator, names, _BLOCK)
+    except pa.ArrowInvalid as error:
+        if "straddl" not in str(error):
+            raise
+        table, skipped = _read(path, encoding, separator, names, _LARGEST_VALUE)
     table = _with_gaps(table, sorted(skipped))
     usual = "\t" if path.suffix.lower() == ".tsv" else ","
     notes = (
@@ -81,19 +85,22 @@ def _first_rows(head: str, separator: str) -> Iterator[list[str]]:
         return
 
 
-def _read(path: Path, encoding: str, separator: str, names: list[str], skipped: dict[int, str]) -> pa.Table:
+def _read(path: Path, encoding: str, separator: str, names: list[str], block: int) -> tuple[pa.Table, dict[int, str]]:
+    """The lines as wide as they should be; and why those that are not were skipped, by row."""
+    skipped: dict[int, str] = {}
+
     def skip(row: pa_csv.InvalidRow) -> str:
         # Rows are counted from 1, the header included, empty lines not.
         skipped[row.number - 2] = f"{row.actual_columns} values in the line, where {row.expected_columns} are expected"
         return "skip"
 
     try:
-        return pa_csv.read_csv(
+        table = pa_csv.read_csv(
             path,
             # One thread: only then does a bad row come with its number.
             read_options=pa_csv.ReadOptions(
                 column_names=names, skip_rows_after_names=1, encoding=encoding, use_threads=False,
-                block_size=min(max(path.stat().st_size, 1 << 20), _LARGEST_VALUE),
+                block_size=block,
             ),
             parse_options=pa_csv.ParseOptions(delimiter=separator, newlines_in_values=True, invalid_row_handler=skip),
             convert_options=pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
@@ -104,6 +111,8 @@ def _read(path: Path, encoding: str, separator: str, names: list[str], skipped: 
         raise DataError(
             f"{printable(str(path))} is not UTF-8.", do="Save it as UTF-8; spreadsheets call it 'CSV UTF-8'."
         ) from error
+    pa.default_memory_pool().release_unused()  # what parsing took goes back to the system
+    return table, skipped
 
 
 def _with_gaps(table: pa.Table, skipped: list[int]) -> pa.Table:

@@ -67,7 +67,10 @@ def _read_folder(root: Path, options: ReadOptions) -> Dataset:
 def _read_file(path: Path, options: ReadOptions) -> Dataset:
     name = printable(str(path))
     if _suffix(path) not in options.modality.extensions:
-        raise DataError(f"The file {name} is not one of {options.modality.noun}, by its extension.")
+        raise DataError(
+            f"The file {name} holds no {options.modality.noun}, by its extension.",
+            expected=f"One of {', '.join(sorted(options.modality.extensions))}.",
+        )
     if options.labelled and options.y is None:
         raise DataError(
             f"{name} is a single file, without a label.",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from icecore.data.items import Dataset, Item
 from icecore.data.values import ListValues
 from icecore.errors import BadItemError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -53,6 +55,31 @@ def tuples_of(values: Sequence[Any], modality: Modality) -> tuple[TupleValues, d
     reasons = {row: _no_tuple(value, modality) for row, value in enumerate(values) if not _is_tuple(value, wanted)}
     rows = [(None,) * wanted if row in reasons else value for row, value in enumerate(values)]
     return TupleValues([ListValues([value[place] for value in rows]) for place in range(wanted)]), reasons
+
+
+def part_of(dataset: Dataset, place: int, modality: str) -> Dataset:
+    """One part of each tuple of a data set, as inputs of their own: good ones only, without targets."""
+    return Dataset(dataset.source, _Part(dataset.inputs, place), modality=modality)
+
+
+class _Part(Sequence[Item]):
+    """The parts at one place in tuples, made when asked for."""
+
+    def __init__(self, tuples: Sequence[Item], place: int) -> None:
+        self._tuples, self._place = tuples, place
+
+    def __len__(self) -> int:
+        return len(self._tuples)
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Item]: ...
+    def __getitem__(self, index: int | slice) -> Item | Sequence[Item]:
+        if isinstance(index, slice):
+            return _Part(self._tuples[index], self._place)
+        part: Item = self._tuples[index].value[self._place]
+        return part
 
 
 def decode_tuple(source: Any) -> Any:

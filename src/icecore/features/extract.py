@@ -6,16 +6,13 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from icecore.backbones import Extractor
 from icecore.data import BadItem, Dataset
 from icecore.errors import BadItemsError, UsageError
-from icecore.features.hashing import row_keys
+from icecore.features.finding import Finder, Found, only
 from icecore.features.progress import Progress, Silent
 from icecore.features.result import Features, Report
-from icecore.features.work import Work
-from icecore.prefix import Column, column_key, network_about, network_key
+from icecore.prefix import Column
 from icecore.store import Store
 
 _SHOWN = 5
@@ -53,21 +50,15 @@ def extract(
     """
     began = time.monotonic()
     _require_modality(backbone, dataset)
-    progress = progress or Silent()
-    rows, unreadable = row_keys(dataset, store.file_rows, progress)
-    table = store.table(network_key(backbone), network_about(backbone))
-    wanted = {column: column_key(backbone, column) for column in columns}
-    first = _first_of_each(rows)
-    work = Work(backbone, dataset, table, wanted, first, batch_size, workers or min(8, os.cpu_count() or 1))
-    work.run(progress)
-    bad = _all_bad(dataset, rows, unreadable, work.failed)
+    finder = Finder(store, batch_size, workers or min(8, os.cpu_count() or 1), progress or Silent())
+    found = finder.find(backbone, dataset, columns)
+    bad = _all_bad(dataset, found.reasons)
     if strict and bad:
         raise bad_items_error(bad)
-    good = np.array([row is not None and row not in work.failed for row in rows], dtype=bool)
-    kept = [row for row in rows if row is not None and row not in work.failed]
-    computed = len(work.computed.intersection(kept))
-    report = Report(computed, len(kept) - computed, time.monotonic() - began, dict(work.remarks.most_common()))
-    return Features(dataset.take(np.flatnonzero(good)), kept, wanted, table, bad, report)
+    seconds = time.monotonic() - began
+    parts = {name: _report(part, seconds) for name, part in found.parts.items()}
+    kept, rows = only(found.good, dataset, found.rows)
+    return Features(kept, rows, found.columns, found.source, bad, _report(found, seconds), parts)
 
 
 def bad_items_error(bad: Sequence[BadItem]) -> BadItemsError:
@@ -89,17 +80,11 @@ def _require_modality(backbone: Extractor, dataset: Dataset) -> None:
         )
 
 
-def _first_of_each(rows: Sequence[bytes | None]) -> dict[bytes, int]:
-    first: dict[bytes, int] = {}
-    for position, row in enumerate(rows):
-        if row is not None:
-            first.setdefault(row, position)
-    return first
+def _all_bad(dataset: Dataset, reasons: Mapping[int, str]) -> tuple[BadItem, ...]:
+    undecoded = [BadItem(dataset.inputs[i].row, dataset.inputs[i].name, reason) for i, reason in reasons.items()]
+    return tuple(sorted([*dataset.bad, *undecoded], key=lambda item: item.row))
 
 
-def _all_bad(
-    dataset: Dataset, rows: Sequence[bytes | None], unreadable: Sequence[BadItem], failed: Mapping[bytes, str]
-) -> tuple[BadItem, ...]:
-    places = [(i, failed[row]) for i, row in enumerate(rows) if row is not None and row in failed]
-    undecoded = [BadItem(dataset.inputs[i].row, dataset.inputs[i].name, reason) for i, reason in places]
-    return tuple(sorted([*dataset.bad, *unreadable, *undecoded], key=lambda item: item.row))
+def _report(found: Found, seconds: float) -> Report:
+    computed = int((found.computed & found.good).sum())
+    return Report(computed, int(found.good.sum()) - computed, seconds, found.remarks)

@@ -6,47 +6,53 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from icecore.data import BadItem, Dataset, Item, row_key
+import numpy as np
+from numpy.typing import NDArray
+
+from icecore.data import Dataset, Item, row_key
 from icecore.errors import BadItemError
 from icecore.features.progress import Progress
-from icecore.store import FileRows, Stamp
+from icecore.keys import DIGEST_SIZE
+from icecore.store import FileRows, RowKeys, Stamp, as_keys
 
 _THREADS = 4
 _BLOCK = 2048  # items whose keys are remembered together
 _SLICE = 16  # items that a thread takes at a time: texts are hashed faster than handed over
 
 
-def row_keys(dataset: Dataset, files: FileRows, progress: Progress) -> tuple[list[bytes | None], list[BadItem]]:
-    """The row key of every item, None for those that cannot be read, with the reasons of these."""
-    rows = [row for block in _blocks(range(len(dataset))) for row in _remembered(dataset, block, files)]
-    unknown = [i for i, row in enumerate(rows) if row is None]
-    bad: list[BadItem] = []
-    if unknown:
+def row_keys(
+    dataset: Dataset, files: FileRows, progress: Progress
+) -> tuple[RowKeys, NDArray[np.bool_], dict[int, str]]:
+    """The row key of every item (n), which could be read (n,), and by position the reasons of those that could not."""
+    keys, known = np.zeros((len(dataset), DIGEST_SIZE), np.uint8), np.zeros(len(dataset), bool)
+
+    def note(positions: Sequence[int], rows: Sequence[bytes | None]) -> None:
+        found = [(i, row) for i, row in zip(positions, rows, strict=True) if row]
+        at = [i for i, _ in found]
+        keys[at], known[at] = as_keys([row for _, row in found]), True
+
+    for block in _blocks(np.arange(len(dataset))):
+        note(*_remembered(dataset, block, files))
+    unknown, reasons = np.flatnonzero(~known), dict[int, str]()
+    if len(unknown):
         with progress.task("hashing", len(unknown)) as task, ThreadPoolExecutor(_THREADS) as pool:
             for block in _blocks(unknown):
                 items = [dataset.inputs[i] for i in block]
-                for i, item, (row, reason) in zip(
-                    block, items, _hashed(items, dataset.modality, files, pool), strict=True
-                ):
-                    rows[i] = row
-                    if row is None:
-                        bad.append(BadItem(item.row, item.name, reason))
+                found = _hashed(items, dataset.modality, files, pool)
+                note(block, [row for row, _ in found])
+                reasons |= {i: reason for i, (row, reason) in zip(block, found, strict=True) if row is None}
                 task.advance(len(block))
-    return rows, bad
+    return RowKeys(keys), known, reasons
 
 
-def _blocks(positions: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (positions[start : start + _BLOCK] for start in range(0, len(positions), _BLOCK))
+def _blocks(positions: NDArray[np.int64]) -> Iterator[list[int]]:
+    return (positions[start : start + _BLOCK].tolist() for start in range(0, len(positions), _BLOCK))
 
 
-def _remembered(dataset: Dataset, block: Sequence[int], files: FileRows) -> list[bytes | None]:
-    rows: list[bytes | None] = [None] * len(block)
-    items = [dataset.inputs[i] for i in block]
-    on_disk = [i for i, item in enumerate(items) if item.kind == "file"]
-    if on_disk:
-        for i, row in zip(on_disk, files.lookup([items[i].value for i in on_disk]), strict=True):
-            rows[i] = row
-    return rows
+def _remembered(dataset: Dataset, block: list[int], files: FileRows) -> tuple[list[int], list[bytes | None]]:
+    """The positions of files, with their row keys where they are known."""
+    files_of = {i: item.value for i in block if (item := dataset.inputs[i]).kind == "file"}
+    return list(files_of), files.lookup(list(files_of.values())) if files_of else []
 
 
 def _hashed(

@@ -140,7 +140,8 @@ def _ipc(features: Features, path: Path) -> None:
 
 def _npy(features: Features, path: Path) -> None:
     column = next(iter(features.columns))
-    size = 1 + max([*_positions(features).tolist(), *(item.row for item in features.bad)], default=-1)
+    bad = [item.row for item in features.bad]
+    size = 1 + max(int(_positions(features).max(initial=-1)), *bad, -1)
     shape = features.shape(column)
     whole = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(size, *shape))
     whole[:] = np.nan

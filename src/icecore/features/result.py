@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from icecore.data import BadItem, Dataset, modality_named
 from icecore.errors import LayerError
+from icecore.features.finding import SideBySide, Source
 from icecore.prefix import Column
-from icecore.store import Table
+from icecore.store import RowKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class Report:
     """What an extraction cost.
 
     Attributes:
-        computed: distinct inputs that went through the network now.
+        computed: distinct inputs that went through the network now; tuples of which a part did.
         reused: the other items: their rows came from the store, or from an equal item.
         seconds: all in all.
         remarks: what was remarked of how many of the computed ones, such as that they were cut or resampled; the most
@@ -30,6 +31,11 @@ class Report:
     seconds: float
     remarks: Mapping[str, int] = field(default_factory=dict)
 
+    def notes(self, modality: str) -> tuple[str, ...]:
+        """What had to be done to how many of the inputs computed now, as sentences to say aloud."""
+        of = f"of the {self.computed:,} {modality_named(modality).noun} computed now"
+        return tuple(f"{n:,} {of} ({n / self.computed:.1%}) {what}." for what, n in self.remarks.items())
+
 
 @dataclass(frozen=True)
 class Features:
@@ -37,29 +43,35 @@ class Features:
 
     Attributes:
         dataset: the good items only, in their order; `dataset.inputs[i].row` is the place in the user's data.
-        rows: row keys of the good items.
-        columns: what was asked for, with the keys in the table.
+        rows: row keys of the good items, a sequence of bytes.
+        columns: what was asked for, with the keys in the source.
+        source: where the values are read.
         bad: the items set aside, with row and reason.
         report: rows computed and reused, seconds.
+        parts: where items are tuples, the same of each part, by its name.
     """
 
     dataset: Dataset
-    rows: list[bytes]
+    rows: RowKeys
     columns: Mapping[Column, str]
-    table: Table
+    source: Source
     bad: tuple[BadItem, ...]
     report: Report
+    parts: Mapping[str, Report] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rows)
 
     @property
+    def origins(self) -> Sequence[bytes]:
+        """Equal where items are no independent examples: the row keys, of pairs those of their images."""
+        return [self.source.first(row) for row in self.rows] if isinstance(self.source, SideBySide) else self.rows
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """Sentences to say aloud: what the reader of the data said, and what had to be done to how many inputs."""
-        computed = self.report.computed
-        of = f"of the {computed:,} {modality_named(self.dataset.modality).noun} computed now"
-        said = (f"{n:,} {of} ({n / computed:.1%}) {what}." for what, n in self.report.remarks.items())
-        return (*self.dataset.notes, *said)
+        reports = self.parts or {self.dataset.modality: self.report}
+        return (*self.dataset.notes, *(note for name, report in reports.items() for note in report.notes(name)))
 
     @property
     def layers(self) -> list[str]:
@@ -74,7 +86,7 @@ class Features:
 
         Raises LayerError for a layer that was not asked for.
         """
-        return self.table.read(self.columns[self._column(layer)], self.rows)
+        return self.source.read(self.columns[self._column(layer)], self.rows)
 
     def __getitem__(self, layer: str) -> np.ndarray | list[np.ndarray]:
         return self.read(layer)
@@ -82,7 +94,7 @@ class Features:
     def take(self, index: np.ndarray) -> Features:
         """The items at these positions, in this order, or where a mask is True; nothing is read yet."""
         at = np.flatnonzero(index) if np.asarray(index).dtype == bool else np.asarray(index, np.int64)
-        return replace(self, dataset=self.dataset.take(at), rows=[self.rows[i] for i in at.tolist()])
+        return replace(self, dataset=self.dataset.take(at), rows=self.rows.take(at))
 
     def matrix(self, layer: str | Column | None = None) -> np.ndarray:
         """Values of a layer as float32 (n, d); rows that were not pooled are flattened. Raises LayerError."""

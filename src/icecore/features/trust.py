@@ -18,7 +18,7 @@ from icecore.features.pipeline import Job, compute
 from icecore.features.writing import written_by
 from icecore.keys import canonical
 from icecore.prefix import PRECISION, Column
-from icecore.store import Table
+from icecore.store import RowKeys, Table
 
 _SAMPLE = 3
 _TOLERANCE = {"float32": 1e-4}  # of the largest value in a row
@@ -38,7 +38,7 @@ class _Suspect:
 
 
 def set_aside_what_differs(
-    backbone: Extractor, table: Table, wanted: Mapping[Column, str], rows: Sequence[bytes], jobs: Jobs
+    backbone: Extractor, table: Table, wanted: Mapping[Column, str], rows: RowKeys, jobs: Jobs
 ) -> None:
     """Compare a few stored rows of each other writer with what is computed here; set aside columns that differ.
 
@@ -64,9 +64,7 @@ def set_aside_what_differs(
         _judge(table, suspect, fresh, ours)
 
 
-def _suspects(
-    table: Table, wanted: Mapping[Column, str], rows: Sequence[bytes], ours: Mapping[str, str]
-) -> Iterator[_Suspect]:
+def _suspects(table: Table, wanted: Mapping[Column, str], rows: RowKeys, ours: Mapping[str, str]) -> Iterator[_Suspect]:
     for column, key in wanted.items():
         for writer, at in table.writers(key, rows):
             if writer != ours and _case(table, key, writer, ours) not in _judged:

@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from icecore.backbones import INPUT, Extractor
 from icecore.data import Dataset
@@ -17,7 +19,9 @@ from icecore.features.progress import Progress
 from icecore.features.trust import set_aside_what_differs
 from icecore.features.writing import Writer
 from icecore.prefix import Column
-from icecore.store import Claim, Table
+from icecore.store import Claim, RowKeys, Table
+
+Positions: TypeAlias = NDArray[np.int64]  # in the data set
 
 _LOOK_SECONDS = 2.0  # between looks at what another process has done
 
@@ -29,53 +33,64 @@ class Work:
     Attributes:
         backbone, dataset, table: what with, of what, where to.
         wanted: the columns asked for, with their keys in the table.
-        first: each distinct row, with the first position in the data set that has it.
+        rows: the row keys of its items, (n,).
         batch_size, workers: see `extract`.
         failed: rows that came to nothing, with the reasons.
-        computed: rows that went through the network.
+        computed: which items went through the network, the first of equal ones, (n,).
         remarks: what was remarked of how many of them.
     """
 
     backbone: Extractor
     dataset: Dataset
+    rows: RowKeys
     table: Table
     wanted: Mapping[Column, str]
-    first: Mapping[bytes, int]
     batch_size: int
     workers: int
     failed: dict[bytes, str] = field(default_factory=dict)
-    computed: set[bytes] = field(default_factory=set)
     remarks: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.computed = np.zeros(len(self.rows), bool)
+        self._first = self.rows.firsts()  # of every distinct row, its first position
 
     def run(self, progress: Progress) -> None:
         """Compute what is missing. What another process has claimed is waited for, and computed if it died."""
-        set_aside_what_differs(self.backbone, self.table, self.wanted, list(self.first), self._jobs)
+        set_aside_what_differs(self.backbone, self.table, self.wanted, self._keys(self._first), self._jobs_of)
         missing = self._missing()
-        while missing:
-            with self.table.claim(missing) as claim:
-                mine = [row for row, ours in zip(missing, claim.mine, strict=True) if ours]
-                self._compute(self._lacking(mine), progress)  # one who finished just now may have committed some
+        while len(missing):
+            with self.table.claim(self._keys(missing)) as claim:
+                mine = self._lacking(missing[claim.mine])  # one who finished just now may have committed some
+                self._compute(mine, progress)
                 self._wait(claim, missing, progress)
             missing = self._missing()
-            if missing and claim.mine.all():
+            if len(missing) and claim.mine.all():
                 raise StoreError(
                     f"{len(missing):,} rows that were just written to {self.table.folder} are gone.",
                     do="Run the command again; if this stays, `icecore store verify` tells whether the disk is sound.",
                 )
 
-    def _missing(self) -> list[bytes]:
-        return self._lacking([row for row in self.first if row not in self.failed])
+    def _missing(self) -> Positions:
+        failed = self._keys(self._first).isin(self.failed)
+        return self._lacking(_where(~failed, self._first))
 
-    def _lacking(self, rows: Sequence[bytes]) -> list[bytes]:
-        lacking = self.table.missing(list(self.wanted.values()), rows)
-        return [row for row, lacks in zip(rows, lacking, strict=True) if lacks]
+    def _lacking(self, at: Positions) -> Positions:
+        """Those of some items that the table lacks a column of."""
+        return _where(self.table.missing(list(self.wanted.values()), self._keys(at)), at)
 
-    def _jobs(self, rows: Sequence[bytes]) -> Iterator[Job]:
-        return (Job(row, self.dataset.inputs[self.first[row]]) for row in rows)
+    def _keys(self, at: Positions) -> RowKeys:
+        """Row keys of items, whose positions ascend: without a copy where it is all of them."""
+        return self.rows if len(at) == len(self.rows) else self.rows.take(at)
 
-    def _compute(self, rows: Sequence[bytes], progress: Progress) -> None:
-        """Compute rows, those that lack the same columns together."""
-        for columns, group in self._by_lack(rows):
+    def _jobs_of(self, rows: Sequence[bytes]) -> Iterator[Job]:
+        return self._jobs(self._first[self._keys(self._first).isin(rows)])
+
+    def _jobs(self, at: Positions) -> Iterator[Job]:
+        return (Job(self.rows[i], self.dataset.inputs[i]) for i in map(int, at))
+
+    def _compute(self, at: Positions, progress: Progress) -> None:
+        """Compute items, those that lack the same columns together."""
+        for columns, group in self._by_lack(at):
             through_network = any(column.layer != INPUT for column in columns)
             batches = compute(
                 self.backbone, self._jobs(group), columns, batch_size=self.batch_size, workers=self.workers
@@ -89,25 +104,25 @@ class Work:
                     writer.add(done)
                     self.failed.update(done.failed)
                     if through_network:
-                        self.computed.update(done.rows)
                         self.remarks.update(done.remarks)
                     task.advance(len(done.rows) + len(done.failed))
+            self.computed[group] |= through_network
 
-    def _by_lack(self, rows: Sequence[bytes]) -> Iterator[tuple[list[Column], list[bytes]]]:
-        if not rows:
+    def _by_lack(self, at: Positions) -> Iterator[tuple[list[Column], Positions]]:
+        if not len(at):
             return
-        lacks = np.stack([self.table.missing([key], rows) for key in self.wanted.values()], axis=1)
+        lacks = np.stack([self.table.missing([key], self._keys(at)) for key in self.wanted.values()], axis=1)
         patterns, which = np.unique(lacks, axis=0, return_inverse=True)
         names = list(self.wanted)
         for number, pattern in enumerate(patterns):
             columns = [names[i] for i in np.flatnonzero(pattern)]
             if columns:
-                yield columns, [row for row, mine in zip(rows, which.reshape(-1) == number, strict=True) if mine]
+                yield columns, _where(which.reshape(-1) == number, at)
 
-    def _wait(self, claim: Claim, rows: Sequence[bytes], progress: Progress) -> None:
+    def _wait(self, claim: Claim, at: Positions, progress: Progress) -> None:
         """Wait for those who compute the rest, telling how far they are."""
-        theirs = [row for row, ours in zip(rows, claim.mine, strict=True) if not ours]
-        if not theirs:
+        theirs = at[~claim.mine]
+        if not len(theirs):
             return
         with progress.task("waiting for another process", len(theirs)) as task:
             there = 0
@@ -115,3 +130,8 @@ class Work:
                 now = len(theirs) - len(self._lacking(theirs))
                 task.advance(now - there)
                 there = now
+
+
+def _where(mask: NDArray[np.bool_], at: Positions) -> Positions:
+    """Positions where the mask is True; all of them without a copy."""
+    return at if mask.all() else at[mask]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -15,6 +16,8 @@ Solution = tuple[np.ndarray, np.ndarray]  # weight (d, k), bias (k,)
 
 class LinearHead(NamedHead):
     """A head whose decision values are linear in the features; its penalty does not change under rotation."""
+
+    rotates: ClassVar[bool] = True  # whether more features than rows are worth a rotation first
 
     def solutions(
         self, Z: np.ndarray, codes: np.ndarray, k: int, penalties: Sequence[float], width: int
@@ -39,8 +42,8 @@ class LinearHead(NamedHead):
     def _solved(
         self, scale: Standardise, X: np.ndarray, codes: np.ndarray, k: int, penalties: Penalties
     ) -> Iterator[Solution]:
-        Z, Q = scale(X), None
-        Q = rotation(Z)
+        Z = scale(X)
+        Q = rotation(Z) if self.rotates else None
         strengths = [self._strength(penalty) for penalty in penalties]
         for weight, bias in self.solutions(Z if Q is None else Z @ Q, codes, k, strengths, Z.shape[1]):
             yield (weight if Q is None else Q @ weight), bias

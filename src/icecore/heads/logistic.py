@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import ClassVar
 
 _MAX_ITERATIONS = 1000
-_TOLERANCE = 1e-5
+_TOLERANCE = 3e-5
 
 
 class LogisticHead(LinearHead):

@@ -1,4 +1,4 @@
-"""Ridge regression on class indicators: one decomposition gives every penalty and every leave-one-out value."""
+"""Ridge regression on class indicators: one Gram matrix for every penalty, one decomposition for leave-one-out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from icecore.heads import specs
 from icecore.heads.calibration import temperature
 from icecore.heads.inner_folds import equal_rows
 from icecore.heads.linear import LinearHead, Solution
-from icecore.heads.scaling import rotation, standardisation
+from icecore.heads.scaling import standardisation
 from icecore.heads.weighting import ClassWeight, class_weights
 
 if TYPE_CHECKING:
@@ -23,21 +23,50 @@ _SMALLEST = 1e-12  # eigenvalues under this part of the largest are rounding
 
 
 @dataclass(frozen=True, eq=False)
-class Decomposition:
-    """Weighted, centred rows as U diag(s) V', and the targets in the same scale."""
+class Problem:
+    """Rows and targets, centred and weighted, so that ridge regression of one on the other needs no intercept."""
 
-    U: np.ndarray  # (n, r)
-    s: np.ndarray  # (r,)
-    V: np.ndarray  # (d, r)
-    Y: np.ndarray  # (n, k), centred and weighted
+    Z: np.ndarray  # (n, d)
+    Y: np.ndarray  # (n, k)
     root: np.ndarray  # (n, 1), square roots of the weights
     Z_mean: np.ndarray
     Y_mean: np.ndarray
 
-    def solution(self, penalty: float) -> Solution:
-        """Weight (d, k) and bias (k,)."""
-        weight = self.V @ ((self.s / (self.s**2 + penalty))[:, None] * (self.U.T @ self.Y))
-        return weight, self.Y_mean - self.Z_mean @ weight
+    @staticmethod
+    def of(Z: np.ndarray, codes: np.ndarray, k: int, class_weight: ClassWeight) -> Problem:
+        """From rows Z (n, d) and class codes (n,). Targets are +1 and -1."""
+        weights = class_weights(codes, k, class_weight)[codes]
+        root, Y = np.sqrt(weights)[:, None], np.where(codes[:, None] == np.arange(k), 1.0, -1.0)
+        Z_mean, Y_mean = np.average(Z, axis=0, weights=weights), np.average(Y, axis=0, weights=weights)
+        return Problem(root * (Z - Z_mean), root * (Y - Y_mean), root, Z_mean, Y_mean)
+
+    def solutions(self, penalties: Sequence[float]) -> Iterator[Solution]:
+        """For each penalty a weight (d, k) and bias (k,), by the smaller of the two Gram matrices."""
+        wide = self.Z.shape[1] > len(self.Z)
+        gram, right = (self.Z @ self.Z.T, self.Y) if wide else (self.Z.T @ self.Z, self.Z.T @ self.Y)
+        for penalty in penalties:
+            solved = np.linalg.solve(gram + penalty * np.eye(len(gram)), right)
+            weight = self.Z.T @ solved if wide else solved
+            yield weight, self.Y_mean - self.Z_mean @ weight
+
+
+@dataclass(frozen=True, eq=False)
+class Decomposition:
+    """The rows of a problem as U diag(s) V'."""
+
+    problem: Problem
+    U: np.ndarray  # (n, r)
+    s: np.ndarray  # (r,)
+
+    @staticmethod
+    def of(problem: Problem) -> Decomposition:
+        """By the eigenvectors of the smaller Gram matrix."""
+        Z = problem.Z
+        wide = Z.shape[1] > len(Z)
+        values, vectors = np.linalg.eigh(Z @ Z.T if wide else Z.T @ Z)
+        kept = values > _SMALLEST * max(values[-1], _SMALLEST)
+        s, vectors = np.sqrt(values[kept]), vectors[:, kept]
+        return Decomposition(problem, vectors if wide else Z @ vectors / s, s)
 
     def left_out(self, penalty: float, groups: Sequence[np.ndarray]) -> np.ndarray:
         """Decision values (n, k) of every row from all rows but it and its group, by the hat matrix.
@@ -45,27 +74,16 @@ class Decomposition:
         With H the hat matrix, intercept included, the residual of rows B left out together is (I - H_BB)^-1 times their
         residual (Allen 1974; for a single row, PRESS).
         """
+        Y, root = self.problem.Y, self.problem.root
         shrink = self.s**2 / (self.s**2 + penalty)
-        residual = self.Y - self.U @ (shrink[:, None] * (self.U.T @ self.Y))
-        intercept = self.root / np.linalg.norm(self.root)
+        residual = Y - self.U @ (shrink[:, None] * (self.U.T @ Y))
+        intercept = root / np.linalg.norm(root)
         leverage = (self.U**2 @ shrink)[:, None] + intercept**2
         outside = residual / np.maximum(1 - leverage, 1e-10)
         for rows in groups:
             hat = (self.U[rows] * shrink) @ self.U[rows].T + intercept[rows] @ intercept[rows].T
             outside[rows] = np.linalg.lstsq(np.eye(len(rows)) - hat, residual[rows])[0]
-        return np.asarray((self.Y - outside) / self.root + self.Y_mean)
-
-
-def decompose(Z: np.ndarray, codes: np.ndarray, k: int, class_weight: ClassWeight) -> Decomposition:
-    """Decompose rows Z (n, d) once, by the eigenvectors of the smaller Gram matrix. Targets are +1 and -1."""
-    weights = class_weights(codes, k, class_weight)[codes]
-    root, Y = np.sqrt(weights)[:, None], np.where(codes[:, None] == np.arange(k), 1.0, -1.0)
-    Z_mean, Y_mean = np.average(Z, axis=0, weights=weights), np.average(Y, axis=0, weights=weights)
-    centred = root * (Z - Z_mean)
-    values, V = np.linalg.eigh(centred.T @ centred)
-    kept = values > _SMALLEST * max(values[-1], _SMALLEST)
-    s, V = np.sqrt(values[kept]), V[:, kept]
-    return Decomposition(centred @ V / s, s, V, root * (Y - Y_mean), root, Z_mean, Y_mean)
+        return np.asarray((Y - outside) / root + self.problem.Y_mean)
 
 
 class RidgeHead(LinearHead):
@@ -81,6 +99,7 @@ class RidgeHead(LinearHead):
     """
 
     name = "ridge"
+    rotates = False  # the smaller Gram matrix does as much
     penalties = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01)
     default_penalty = 0.3
     known_options: ClassVar[Mapping[str, specs.Converter]] = {"alpha": specs.positive}
@@ -91,9 +110,7 @@ class RidgeHead(LinearHead):
     ) -> Iterator[Solution]:
         """See `LinearHead.solutions`."""
         del width
-        parts = decompose(Z, codes, k, self.class_weight)
-        for penalty in penalties:
-            yield parts.solution(penalty)
+        return Problem.of(Z, codes, k, self.class_weight).solutions(penalties)
 
     def _temperature(self, X: np.ndarray, codes: np.ndarray, k: int) -> float:
         strength = self._strength(self.penalty)
@@ -111,9 +128,7 @@ def leave_one_out(
     groups: np.ndarray | None = None,
 ) -> np.ndarray:
     """Decision values (len(penalties), n, k); the scale is learnt from all rows, which looks at no class."""
-    Z = standardisation(X)(X)
-    Q = rotation(Z)
-    parts = decompose(Z if Q is None else Z @ Q, codes, k, class_weight)
+    parts = Decomposition.of(Problem.of(standardisation(X)(X), codes, k, class_weight))
     return np.stack([parts.left_out(penalty, _shared(groups)) for penalty in penalties])
 
 

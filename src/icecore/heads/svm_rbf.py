@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import sklearn
 from sklearn.svm import SVC
 
 from icecore.heads import specs
@@ -65,7 +66,9 @@ class SvmRbfHead(NamedHead):
 
     def _dual(self, gram: np.ndarray, codes: np.ndarray, k: int, penalty: float) -> tuple[np.ndarray, np.ndarray]:
         """Weights of all rows (n, k) and biases (k,): one machine a class, a single one for two classes."""
-        machines = [self._machine(gram, codes == c, penalty) for c in (range(k) if k > 2 else [1])]
+        # To look for NaN in the whole Gram matrix before each machine would cost more than the machines.
+        with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
+            machines = [self._machine(gram, codes == c, penalty) for c in (range(k) if k > 2 else [1])]
         weight, bias = np.stack([w for w, _ in machines], axis=1), np.array([b for _, b in machines])
         return (weight, bias) if k > 2 else (np.hstack([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2)
 

@@ -69,7 +69,7 @@ class Cutter:
         self.way: Way = backbone.way(layer)
         self._probe = backbone.probes()[-1]
         self._calls, self._expected = record(backbone.module, self.way, layer, self._probe)
-        self._outlines = Outlines(backbone.module, self.way, layer)
+        self._ghosts = Outlines(backbone.module, self.way, layer)(self._probe)
 
     def place(self, at: str) -> Place:
         """After the last call of a module. Raises LayerError."""
@@ -106,12 +106,12 @@ class Cutter:
             suffix = Suffix(
                 self.backbone.module,
                 self.way,
-                outlines=self._outlines,
                 layer=self.layer,
                 place=place,
                 calls=self._calls,
                 live=live,
             )
+            suffix.outlines.learn(self._probe, self._ghosts)
             if self._agrees(suffix):
                 suffix.equal_lengths = self._mixes(suffix, prefix)
                 return suffix
@@ -165,8 +165,7 @@ class Cutter:
         yield frozenset()
         over = [call for call in self._calls if before(call, place) and call.path != place.at]
         live = {call.path for call in over if not _weighs(self.backbone.module.get_submodule(call.path))}
-        outlines = self._outlines(self._probe)
-        counting = {call.path for call in over if _counts_items(outlines.get((call.path, call.number)))}
+        counting = {call.path for call in over if _counts_items(self._ghosts.get((call.path, call.number)))}
         live |= {call.path for call in over} - counting
         if live:
             yield frozenset(live)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import torch
@@ -77,23 +78,31 @@ class Outlines:
         module: the network, whole.
         way: how it is run.
         layer: how far.
+        spots: calls that are wanted; all where None.
     """
 
-    def __init__(self, module: nn.Module, way: Way, layer: str) -> None:
-        self._module, self._way, self._layer = module, way, layer
+    def __init__(self, module: nn.Module, way: Way, layer: str, spots: Collection[Spot] | None = None) -> None:
+        self._pass, self._spots = partial(record, module, way, layer), spots
         self._seen: dict[tuple[Shape, ...], dict[Spot, Tree]] = {}
 
     def __call__(self, inputs: Any) -> Mapping[Spot, Tree]:
         """The ghosts for arguments of the forward."""
         shapes = item_shapes(inputs)
         if shapes not in self._seen:
-            few, more = (record(self._module, self._way, self._layer, rows_of(inputs, n))[0] for n in (FEW, MORE))
-            self._seen[shapes] = {
-                (a.path, a.number): ghosts_of(a.output, b.output)
-                for a, b in zip(few, more, strict=True)
-                if a.output is not None and b.output is not None
-            }
+            few, more = (self._pass(rows_of(inputs, n))[0] for n in (FEW, MORE))
+            self.learn(inputs, dict(_ghosts(few, more)))
         return self._seen[shapes]
+
+    def learn(self, inputs: Any, ghosts: Mapping[Spot, Tree]) -> None:
+        """Keep the wanted ones only: nearly every batch of sounds has another length, which would fill the memory."""
+        wanted = ghosts.keys() if self._spots is None else ghosts.keys() & self._spots
+        self._seen[item_shapes(inputs)] = {spot: ghosts[spot] for spot in wanted}
+
+
+def _ghosts(few: Sequence[Call], more: Sequence[Call]) -> Iterator[tuple[Spot, Tree]]:
+    for one, other in zip(few, more, strict=True):
+        if one.output is not None and other.output is not None:
+            yield (one.path, one.number), ghosts_of(one.output, other.output)
 
 
 def _outline(leaf: Any) -> Any:

@@ -86,7 +86,6 @@ class Suffix(nn.Module):
     Args:
         module: the network, frozen.
         way: how it is run.
-        outlines: the ghosts of its calls.
         layer: what is wanted of it, such as `last`.
         place: where it is cut.
         calls: what `record` saw on the way.
@@ -95,6 +94,7 @@ class Suffix(nn.Module):
     Attributes:
         network: the copy.
         trainable: parameters after the cut, by their paths in the network.
+        outlines: ghosts of what runs before the cut.
         equal_lengths: only inputs of one length may share a batch.
         solid: give ghosts memory of their own, for networks that write into what their modules gave.
 
@@ -106,7 +106,6 @@ class Suffix(nn.Module):
         module: nn.Module,
         way: Way,
         *,
-        outlines: Outlines,
         layer: str,
         place: Place,
         calls: Sequence[Call],
@@ -114,8 +113,8 @@ class Suffix(nn.Module):
     ) -> None:
         super().__init__()
         self.place, self.layer, self.equal_lengths, self.solid = place, layer, False, False
-        self._way, self._outlines, self._replay = way, outlines, _Replay()
         self._spots = {(call.path, call.number) for call in calls if _is_ghost(call, place, live)}
+        self._way, self.outlines, self._replay = way, Outlines(module, way, layer, self._spots), _Replay()
         self._tuned = _used_after(module, calls, place, way.classifier if layer == LAST else None)
         self.network = _copied(module, self._tuned)
         self.trainable = {name: value for name, value in self._own().items() if isinstance(value, nn.Parameter)}
@@ -136,7 +135,7 @@ class Suffix(nn.Module):
         taken: list[Tensor] = []
         first: Tensor = next(iter(inputs.values())) if isinstance(inputs, Mapping) else inputs
         self._replay.boundary = boundary
-        outlines = self._outlines(inputs) if self._spots else {}
+        outlines = self.outlines(inputs) if self._spots else {}
         ghosts = {spot: haunted(outlines[spot], len(first), first.device) for spot in self._spots}
         if self.solid:
             ghosts, inputs = cloned((ghosts, inputs))
@@ -177,7 +176,7 @@ class Suffix(nn.Module):
         """With weights of its own after the cut; whatever is shared with the original stays so."""
         own = set(map(id, self._own().values()))
         shared = [value for value in chain(self.parameters(), self.buffers()) if id(value) not in own]
-        memo.update((id(value), value) for value in [*shared, self._way, self._outlines])
+        memo.update((id(value), value) for value in [*shared, self._way, self.outlines])
         again = memo[id(self)] = Suffix.__new__(Suffix)
         again.__dict__.update(copy.deepcopy(self.__dict__, memo))
         return again

@@ -11,6 +11,7 @@ from icecore.store.claims import Claim
 from icecore.store.file_rows import FileRows, Stamp
 from icecore.store.place import default_root
 from icecore.store.reports import CompactReport, Damage, PruneReport, TableInfo
+from icecore.store.rows import RowKeys, as_keys
 from icecore.store.store import Store
 from icecore.store.table import Table
 from icecore.store.values import Values
@@ -21,10 +22,12 @@ __all__ = [
     "Damage",
     "FileRows",
     "PruneReport",
+    "RowKeys",
     "Stamp",
     "Store",
     "Table",
     "TableInfo",
     "Values",
+    "as_keys",
     "default_root",
 ]

@@ -102,7 +102,7 @@ def _make(folder: Path, keys: NDArray[np.uint8]) -> Claim:
         else:
             os.close(descriptor)
     path = folder / f"{uuid.uuid4().hex}{_SUFFIX}"
-    return Claim(mine, _write(path, keys[mine]), path, others)
+    return Claim(mine, _write(path, keys if mine.all() else keys[mine]), path, others)
 
 
 def _unclaimed(folder: Path, keys: NDArray[np.uint8]) -> Claim:
@@ -139,7 +139,7 @@ def _write(path: Path, keys: NDArray[np.uint8]) -> int | None:
     try:
         locked_ = try_lock(descriptor, shared=False) == "taken"
         with os.fdopen(os.dup(descriptor), "wb") as file:
-            file.write(keys.tobytes())
+            file.write(np.ascontiguousarray(keys).data)
     except OSError:
         locked_ = False
     if locked_:

@@ -40,9 +40,8 @@ class PartIndex:
     @staticmethod
     def of(parts: list[Part]) -> PartIndex:
         """Index these parts, which come in the order in which they win."""
-        keys = [part.keys for part in parts] or [np.empty((0, 32), np.uint8)]
         starts = np.cumsum([0, *(len(part) for part in parts)], dtype=np.int64)
-        return PartIndex(parts, starts, RowIndex(np.concatenate(keys)))
+        return PartIndex(parts, starts, RowIndex(*(part.keys for part in parts)))
 
     def holders(self, at: NDArray[np.int64]) -> list[Part]:
         """The parts that hold any of the positions."""

@@ -39,7 +39,7 @@ class Prepared:
         features: of the columns that the frozen model reads; its data set holds the good items only.
         examples: for each place where the network is cut.
         notes: what to say aloud.
-        seconds: that the extraction took.
+        seconds: that the frozen part took, all views together.
     """
 
     features: Features

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -121,14 +122,13 @@ class Live:
 
     def batches(self, choices: Iterable[Choice]) -> Iterator[Batch]:
         """See `Examples`."""
-        with ThreadPoolExecutor(_THREADS, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            ahead: list[list[Any]] = []
-            for choice in choices:
-                ahead.append(
-                    [pool.submit(self._prepared, i, v) for i, v in zip(*map(np.ndarray.tolist, choice), strict=True)]
-                )
+        ahead: deque[list[Future[Any]]] = deque()
+        with ThreadPoolExecutor(_THREADS) as pool:
+            for index, view in choices:
+                pairs = zip(index.tolist(), view.tolist(), strict=True)
+                ahead.append([pool.submit(self._prepared, *pair) for pair in pairs])
                 if len(ahead) > 1:
-                    yield self._batch([future.result() for future in ahead.pop(0)])
+                    yield self._batch([future.result() for future in ahead.popleft()])
             for waiting in ahead:
                 yield self._batch([future.result() for future in waiting])
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -18,10 +17,11 @@ from icecore.features import Progress
 from icecore.features.progress import Task as ProgressTask
 from icecore.heads.calibration import temperature
 from icecore.heads.weighting import class_weights
-from icecore.prefix.trees import Tree
 from icecore.training.batches import plain_batches, training_batches
 from icecore.training.examples import Batch, Choice, Examples
+from icecore.training.mixing import mixed, mixed_batch
 from icecore.training.optimiser import moving, optimiser_for, schedule
+from icecore.training.precision import autocast
 from icecore.training.settings import TrainingSettings
 from icecore.training.sharing import Sharing
 from icecore.training.tunable import Tunable, as_codes, copied
@@ -128,6 +128,8 @@ class Loop:
         self._losses = [self._loss(codes[rows], k) for codes, k in zip(self.codes, self._classes, strict=True)]
         if not self.state.average:
             self.state.average = {name: value.detach().clone() for name, value in self.net.weights().items()}
+        if not self.state.epoch and len(held):
+            self._look(held)  # the head that it starts from may be hard to beat
         while self.state.epoch < epochs and not self._tired(held):
             with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
                 self._epoch(rows, held, epochs, progress, label)
@@ -139,7 +141,7 @@ class Loop:
         """For each target (len(rows), k), with the weights as they are."""
         self.net.eval()
         choices = plain_batches(rows, self.settings.batch_size, self.examples.lengths, equal=self._equal)
-        with torch.no_grad(), self.autocast():
+        with torch.no_grad(), autocast(self.settings.precision, self.device):
             parts = [[own.float().cpu().numpy() for own in self.net(b)] for b in self.examples.batches(choices)]
         place = np.argsort(np.concatenate([index for index, _ in choices]), kind="stable")
         back = place[np.argsort(np.argsort(rows, kind="stable"), kind="stable")]
@@ -170,12 +172,6 @@ class Loop:
         self.net.load_weights(kept["weights"])
         log = [Epoch(**epoch) for epoch in kept["state"]["log"]]
         self.state = State(**{**kept["state"], "log": log, "average": average})
-
-    def autocast(self) -> AbstractContextManager[Any]:
-        """The precision that was asked for."""
-        if not wants_bfloat16(self.settings.precision, self.device):
-            return nullcontext()
-        return torch.autocast(self.device.type, torch.bfloat16)
 
     def _epoch(self, rows: np.ndarray, held: np.ndarray, epochs: int, progress: Progress, label: str) -> None:
         began, state, plan = time.monotonic(), self.state, self.settings
@@ -212,7 +208,7 @@ class Loop:
 
     def _backward(self, batch: Batch, choice: Choice, part: float, rng: np.random.Generator, number: int) -> float:
         targets = as_codes(self.codes, choice[0], self.device)
-        with self.autocast():
+        with autocast(self.settings.precision, self.device):
             loss = self._mixed(batch, targets, rng)
         value = float(loss.detach())
         self._require_finite("loss", value, number)
@@ -245,9 +241,9 @@ class Loop:
         share = float(rng.beta(self.settings.mixup, self.settings.mixup))
         other = torch.from_numpy(rng.permutation(n)).to(self.device)
         if self.net.mixable:
-            logits = self.net(_mix_batch(batch, other, share))
+            logits = self.net(mixed_batch(batch, other, share))
         else:
-            logits = self.net.logits(_mix(self.net.features(batch), other, share))
+            logits = self.net.logits(mixed(self.net.features(batch), other, share))
         return share * self._summed(logits, targets) + (1 - share) * self._summed(logits, [t[other] for t in targets])
 
     def _summed(self, logits: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
@@ -281,15 +277,6 @@ class Loop:
         return bool(len(held) and patience and self.state.epoch - self.state.best_epoch >= patience)
 
 
-def wants_bfloat16(precision: str, device: torch.device) -> bool:
-    """Whether to compute in bfloat16; `auto` does where the hardware multiplies matrices in it."""
-    if precision != "auto":
-        return precision == "bfloat16"
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return device.type == "cpu" and bool(torch.cpu.get_capabilities().get("amx_bf16", False))
-
-
 def _so_far(log: Sequence[Epoch]) -> str:
     if not log:
         return ""
@@ -303,20 +290,3 @@ def _judged(logits: np.ndarray, codes: np.ndarray) -> tuple[float, float]:
     z -= z.max(1, keepdims=True)
     likely = z[np.arange(len(z)), codes] - np.log(np.exp(z).sum(1))
     return float(-likely.mean()), float((logits.argmax(1) == codes).mean())
-
-
-def _mix(value: Tensor, other: Tensor, share: float) -> Tensor:
-    return value * share + value[other] * (1 - share)
-
-
-def _mix_batch(batch: Batch, other: Tensor, share: float) -> Batch:
-    """A batch whose items are mixtures: at the boundary, or of inputs where there is none."""
-    if batch.boundary is None:
-        return Batch(None, _mix(batch.inputs, other, share), batch.items)
-    tree = Tree.of(batch.boundary)
-    leaves = [_mix(leaf, other, share) if _is_of(leaf, len(other)) else leaf for leaf in tree.leaves]
-    return Batch(tree.with_leaves(leaves), batch.inputs, batch.items)
-
-
-def _is_of(leaf: Any, n: int) -> bool:
-    return isinstance(leaf, Tensor) and leaf.is_floating_point() and len(leaf) == n

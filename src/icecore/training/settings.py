@@ -33,7 +33,8 @@ class TrainingSettings:
             of random depth and dropout off.
         patience: epochs without a better held-out loss after which training stops; 0 never stops early.
         average: decay of the moving average of the weights, which is what is kept; 0 for none.
-        train_norm: let normalisation layers learn, and follow the statistics of the batches.
+        train_norm: let batch normalisation follow the statistics of the batches instead of keeping the pretrained ones;
+            its scale and shift are trained either way.
         class_weight: `balanced` to let every class count the same.
         batch_size: items a step.
         accumulate: batches whose gradients make one step.

@@ -23,7 +23,7 @@ class Tunable(nn.Module):
         suffix: above the cut.
         heads: layers (n, d) -> logits (n, k) for each target.
         pooling: of what the suffix gives.
-        train_norm: let normalisation layers of the suffix learn.
+        train_norm: let normalisation layers of the suffix follow the statistics of the batches.
         dropout: see `TrainingSettings`.
     """
 
@@ -43,9 +43,6 @@ class Tunable(nn.Module):
         self._pooling = canonical_pooling(self._layer, pooling)
         self._train_norm, self._dropout = train_norm, dropout
         self._convolves = _channels_last(suffix)
-        if not train_norm:
-            for part in suffix.norms():
-                part.requires_grad_(requires_grad=False)
         if dropout:
             for part in suffix.network.modules():
                 if isinstance(part, nn.Dropout):
@@ -69,7 +66,7 @@ class Tunable(nn.Module):
         return self.logits(self.features(batch))
 
     def train(self, mode: bool = True) -> Tunable:
-        """Set the mode. The frozen part, standardisations and, unless they are trained, norms stay as they are."""
+        """Set the mode. The frozen part, standardisations and, unless `train_norm`, statistics stay as they are."""
         super().train(mode)
         self.suffix.train(mode and self._dropout != 0)
         for part in self.suffix.norms():

@@ -148,6 +148,11 @@ class Tuner:
         self.seconds["evaluation"] += time.monotonic() - began
         return [head.predict_proba(features) for head in tuned.heads]
 
+    def finish(self) -> None:
+        """Everything is done: what was kept to go on from is removed."""
+        if self._checkpoints is not None and self.sharing.leads:
+            self._checkpoints.clear()
+
     def frozen(self, rows: np.ndarray) -> np.ndarray:
         """What the pretrained network gives for some rows, (len(rows), d)."""
         if self._frozen is None:
@@ -204,5 +209,5 @@ class Tuner:
         for epoch in log:
             for name, spent in epoch.seconds.items():
                 self.seconds[name] += spent
-        kept = loop.state.best_epoch or loop.state.epoch
+        kept = loop.state.best_epoch if len(held) else loop.state.epoch
         return Tuned("weights.v1", changes, made, log, len(log) - loop.state.epoch + kept)
