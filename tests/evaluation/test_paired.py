@@ -78,5 +78,5 @@ def test_shares_of_several_answers():
 @pytest.mark.parametrize(("right", "reference"), [([], []), ([1, 0], [1])])
 def test_nothing_to_compare_is_told(right, reference):
     """No rows, or not as many of one as of the other."""
-    with pytest.raises(UsageError, match="One each, at least one row."):
+    with pytest.raises(UsageError, match=r"One each, at least one row\."):
         paired_difference(np.array(right), np.array(reference))

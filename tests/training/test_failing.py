@@ -5,12 +5,14 @@ import re
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import icecore
 from icecore import PretrainedModel, TransferModel
 from icecore.errors import DataError, HeadError, LayerError, TrainingError, UsageError
 from tests.networks import of_onnx
 from tests.small import write_colours
+from tests.towers import write_towers
 from tests.tuning import FAST, fitted, network, orders
 
 
@@ -57,6 +59,7 @@ def test_a_network_that_overflows_is_told(tmp_path):
         ("", UsageError, "unfreeze is ''. 1 or more blocks"),
         ("blocks.7", LayerError, "blocks.7"),
         ("fc", LayerError, "fc"),
+        ("last", UsageError, "unfreeze is 'last', which is no module. The path of the module"),
         ("pool", UsageError, "Nothing of orders from pool on has weights that could be trained."),
     ],
 )
@@ -91,13 +94,28 @@ def test_settings_that_cannot_be_right_are_told(tmp_path, given, says):
     assert says in str(told.value)
 
 
-def test_a_graph_in_a_file_is_told(tmp_path):
-    """An ONNX file holds no torch network: which would do is named."""
-    (tmp_path / "network").mkdir()
-    data = write_colours(tmp_path / "colours", 4)
-    model = icecore.fit(data, backbone=of_onnx(tmp_path / "network"), head="ridge", repeats=1, progress=False)
+def of_pairs(folder):
+    data = [
+        (picture, f"my card {word}") for picture, word in zip(orders(4)[0], ("is", "the", "of", "a") * 2, strict=True)
+    ]
+    return data, f"hf:{write_towers('clip', folder)}?input=image+text"
+
+
+def of_a_graph(folder):
+    return orders(4)[0], of_onnx(folder)
+
+
+def of_vectors(_):
+    return [f"card {word}" for word in ("one", "two", "three", "four") * 2], "icecore:text-s"
+
+
+@pytest.mark.parametrize("case", [of_pairs, of_a_graph, of_vectors])
+def test_what_holds_no_network_is_told(tmp_path, case):
+    """Pairs of an image and a text, a graph in a file, vectors of words: which networks would do is named."""
+    X, net = case(tmp_path)
+    model = fitted(X, [0, 1] * 4, store=tmp_path / "store", net=net, head="ridge")
     with pytest.raises(UsageError, match=r"cannot be fine-tuned: it holds no torch network .*timm:"):
-        model.fine_tune(data, progress=False)
+        model.fine_tune(X, [0, 1] * 4, progress=False)
 
 
 def test_labels_that_the_model_does_not_know_are_told_first(tmp_path):
@@ -111,10 +129,8 @@ def test_labels_that_the_model_does_not_know_are_told_first(tmp_path):
 
 def test_images_that_keep_their_shapes_are_told(tmp_path):
     """A preprocessing that only bounds a side gives shapes of their own, which no batch can hold."""
-    net = PretrainedModel.wrap(
-        torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()),
-        preprocess={"resize": "shortest", "resize_size": 32}, name="free",
-    )  # fmt: skip
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    net = PretrainedModel.wrap(module, preprocess={"resize": "shortest", "resize_size": 32}, name="free")
     X, y = orders(6)
     model = fitted(X, y, store=tmp_path, net=net)
     with pytest.raises(UsageError, match="leaves images in shapes of their own"):

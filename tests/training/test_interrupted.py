@@ -1,6 +1,5 @@
 """A training that was cut off goes on from its last epoch, and comes to the same."""
 
-import os
 import signal
 import subprocess
 import time
@@ -8,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from icecore import TransferModel
-from icecore.errors import TrainingError
 from icecore.features import Silent
 from tests.cli.shell import command
 from tests.tuning import FAST, fitted, network, orders
@@ -18,7 +17,7 @@ from tests.tuning import FAST, fitted, network, orders
 LONG = {**FAST, "epochs": 6, "keep": True, "patience": 0}
 
 
-class Stop(Exception):
+class StopError(Exception):
     """Cuts a training off."""
 
 
@@ -31,7 +30,7 @@ class StopAt(Silent):
     def task(self, label: str, total: int):
         if "epoch" in label:
             if self.stop and self.stop in label:
-                raise Stop
+                raise StopError
             self.begun.append(label.partition(" (")[0])
         return super().task(label, total)
 
@@ -53,7 +52,7 @@ def test_it_goes_on_from_the_last_epoch(small, tmp_path, folds):
     model, X, y = small
     whole = fitted(X, y, store=tmp_path / "other", net=network())
     whole.fine_tune(X, y, unfreeze=1, **{**LONG, "folds": folds})
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         model.fine_tune(X, y, unfreeze=1, **{**LONG, "folds": folds, "progress": StopAt("epoch 5 of")})
     assert checkpoints(tmp_path / "store")
     told = StopAt()
@@ -72,9 +71,9 @@ def test_a_gradual_training_goes_on(small, tmp_path):
     options = {**LONG, "gradual": True, "unfreeze": 2}
     whole.fine_tune(X, y, **options)
     told = StopAt("(loss")
-    with pytest.raises(Stop):  # in the second epoch of the first stage
+    with pytest.raises(StopError):  # in the second epoch of the first stage
         model.fine_tune(X, y, **{**options, "progress": told})
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         model.fine_tune(X, y, **{**options, "progress": StopAt("epoch 3 of")})
     model.fine_tune(X, y, **options)
     np.testing.assert_allclose(model.predict(X).probabilities, whole.predict(X).probabilities, atol=1e-5)
@@ -84,7 +83,7 @@ def test_a_gradual_training_goes_on(small, tmp_path):
 def test_another_training_begins_anew(small, other):
     """A checkpoint belongs to the very same command: other settings begin at the first epoch."""
     model, X, y = small
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         model.fine_tune(X, y, **{"unfreeze": 1, **LONG, "progress": StopAt("epoch 4 of")})
     told = StopAt()
     model.fine_tune(X, y, **{"unfreeze": 1, **LONG, **other, "progress": told})
@@ -94,7 +93,7 @@ def test_another_training_begins_anew(small, other):
 def test_other_labels_or_another_head_begin_anew(small, tmp_path):
     """So do other labels, and a model with another head."""
     model, X, y = small
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         model.fine_tune(X, y, unfreeze=1, **{**LONG, "progress": StopAt("epoch 4 of")})
     ridge = fitted(X, y, store=tmp_path / "store", net=network(), head="ridge")
     for other, labels in ((model, y[::-1]), (ridge, y)):
@@ -106,7 +105,7 @@ def test_other_labels_or_another_head_begin_anew(small, tmp_path):
 def test_a_damaged_checkpoint_is_not_believed(small, tmp_path):
     """A file that cannot be read: the training begins anew and comes to the same."""
     model, X, y = small
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         model.fine_tune(X, y, unfreeze=1, **{**LONG, "progress": StopAt("epoch 4 of")})
     for file in checkpoints(tmp_path / "store"):
         file.write_bytes(file.read_bytes()[:100])
@@ -118,7 +117,7 @@ def test_a_damaged_checkpoint_is_not_believed(small, tmp_path):
 def test_a_store_with_checkpoints_is_looked_after(small, tmp_path, shell):
     """`icecore store` minds the features, and is not put off by the folder beside them."""
     model, X, y = small
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         model.fine_tune(X, y, unfreeze=1, **{**LONG, "progress": StopAt("epoch 4 of")})
     for verb in ("ls", "verify", "compact"):
         done = shell("store", verb, "--store", tmp_path / "store")
@@ -128,7 +127,7 @@ def test_a_store_with_checkpoints_is_looked_after(small, tmp_path, shell):
 
 @pytest.mark.slow  # real processes
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT])
-def test_a_killed_process_goes_on(saved, pictures, store, tmp_path, kill, new):
+def test_a_killed_process_goes_on(saved, pictures, tmp_path, kill):
     """kill -9, or Ctrl-C, during an epoch: the same command goes on, and ends where it would have ended."""
     words = [
         "fine-tune", saved, pictures, "--unfreeze", 1, "--epochs", 40, "--patience", 0, "--folds", 1, "--keep",
@@ -145,10 +144,11 @@ def test_a_killed_process_goes_on(saved, pictures, store, tmp_path, kill, new):
     assert process.returncode != 0, "it was done before it could be killed"
     assert kill == signal.SIGKILL or "Interrupted. What was computed is kept" in err
     (left,) = checkpoints(tmp_path / "broken")
-    before = os.stat(left).st_mtime_ns
+    done_before = torch.load(left, weights_only=True)["state"]["log"]
     done = subprocess.run(command(*again), check=False, capture_output=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert before
     assert not checkpoints(tmp_path / "broken")
-    one, other = (TransferModel.load(tmp_path / name, store=store) for name in ("whole", "again"))
-    np.testing.assert_allclose(other.predict(new).probabilities, one.predict(new).probabilities, atol=1e-5)
+    one, other = (TransferModel.load(tmp_path / name, store=tmp_path / "broken") for name in ("whole", "again"))
+    assert list(other.manifest.changes[0].log[: len(done_before)]) == done_before  # to the very seconds
+    assert len(other.manifest.changes[0].log) == 40
+    np.testing.assert_allclose(other.predict(pictures).probabilities, one.predict(pictures).probabilities, atol=1e-5)

@@ -59,7 +59,7 @@ def test_loaded_it_predicts_the_same(model, tuned, new):
 
 
 def test_the_network_itself_is_as_it_was(model, pictures, weights):
-    """Tuning leaves the weights that the model was loaded with alone: what is frozen is shared, what is not is copied."""
+    """Tuning leaves the weights that the model was loaded with alone: what is frozen is shared, the rest copied."""
     base = model.net.backbone
     before = {name: value.clone() for name, value in base.module.state_dict().items()}
     model.fine_tune(pictures, unfreeze=1, **KEEP)
@@ -109,12 +109,12 @@ def test_another_network_is_refused(tuned, tmp_path, weights, part):
     from safetensors.torch import save_file
 
     other = tmp_path / "other"
-    id = write_network(other)
+    name = write_network(other)
     values = load_file(other / "orders.safetensors")
     values[part] += 0.1
     save_file(values, other / "orders.safetensors")
     with pytest.raises(FingerprintError, match=r"is not the network that .* was fine-tuned from"):
-        TransferModel.load(tuned, backbone=id)
+        TransferModel.load(tuned, backbone=name)
 
 
 @pytest.mark.parametrize("damage", [lambda file: file.unlink(), lambda file: file.write_bytes(file.read_bytes()[:-4])])

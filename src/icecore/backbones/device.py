@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 
 from icecore.errors import UsageError
@@ -19,7 +21,7 @@ def resolve(device: str | None) -> torch.device:
     name = device or "auto"
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
-        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if available[kind]))
+        name = next(kind for kind in ("cuda", "mps", "cpu") if available[kind])
     kind = name.partition(":")[0]
     if kind not in available:
         raise _no_device(name)
@@ -28,7 +30,12 @@ def resolve(device: str | None) -> torch.device:
             f"The device {name!r} was asked for, and this installation of torch finds none.",
             do="Use --device auto or cpu, or install a torch build for your GPU.",
         )
-    return _numbered(name, kind)
+    return _numbered(_own(name), kind)
+
+
+def _own(name: str) -> str:
+    """Processes that `accelerate launch` started together take a GPU each."""
+    return f"cuda:{os.environ['LOCAL_RANK']}" if name == "cuda" and "LOCAL_RANK" in os.environ else name
 
 
 def _numbered(name: str, kind: str) -> torch.device:

@@ -75,7 +75,7 @@ def plan(task: Task, splits: np.ndarray | None, n_folds: int, seed: int) -> list
 
 
 def _given(task: Task, splits: np.ndarray, seed: int) -> Part:
-    """Equal items are on one side: those that are compared, then those that stop the training, are not trained on."""
+    """Equal items are on one side: what is compared, and what stops the training, is not trained on as a copy."""
     test = np.flatnonzero(splits == ("test" if (splits == "test").any() else "val"))
     others = ~np.isin(task.groups, task.groups[test])
     val = np.flatnonzero((splits == "val") & others)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from icecore.backbones import INPUT, Extractor, TorchBackbone
+from icecore.backbones import INPUT, LAST, LOGITS, Extractor, TorchBackbone
 from icecore.errors import UsageError
 from icecore.prefix import Cutter, Place, Suffix, blocks
 
@@ -19,7 +19,7 @@ class Cut:
     Attributes:
         place: where the network is cut.
         suffix: what is above.
-        unfrozen: the blocks above, or the layer that was asked for.
+        unfrozen: the blocks above, after the layer that was asked for, where it is none of them; `input` for all.
     """
 
     place: Place
@@ -33,7 +33,8 @@ def cuttable(backbone: Extractor) -> TorchBackbone:
         return backbone
     raise UsageError(
         f"{backbone.id} cannot be fine-tuned: it holds no torch network whose weights could be trained.",
-        expected="A network of torch:, torchvision:, timm:, hf: (for images, texts or sounds), keras: or icecore:.",
+        expected="A network of torch:, torchvision:, timm:, hf: (for images, texts or sounds), keras: or icecore: "
+        "(vision-s, audio-s).",
     )
 
 
@@ -66,6 +67,11 @@ def _starts(cutter: Cutter, chain: Sequence[str], unfreeze: int | str) -> list[s
                 else "The name of a layer, or 'all': it has no chain of repeated blocks.",
             )
         return list(reversed(chain))[:unfreeze]
+    if unfreeze in {INPUT, LAST, LOGITS}:
+        raise UsageError(
+            f"unfreeze is {unfreeze!r}, which is no module.",
+            expected="The path of the module with which the training begins, a number of blocks, or 'all'.",
+        )
     first = cutter.started(unfreeze)
     return [*(name for name in reversed(chain) if cutter.started(name) > first), unfreeze]
 
@@ -78,4 +84,4 @@ def _made(cutter: Cutter, chain: Sequence[str], start: str) -> Cut:
             do="Unfreeze a layer below, or more blocks.",
         )
     above = tuple(name for name in chain if cutter.started(name) > place.time)
-    return Cut(place, suffix, above or (start,))
+    return Cut(place, suffix, above if start in above else (start, *above))
