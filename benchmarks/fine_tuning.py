@@ -320,7 +320,7 @@ def compare(task: Task, unfreeze: int, epochs: int, batch_size: int, rounds: int
 def main() -> None:
     """Run and print."""
     chosen = options(__doc__ or "")
-    most, epochs, rounds = (320, 20, 1) if chosen.full else (60, 3, 1)
+    most, epochs, rounds = (120, 20, 1) if chosen.full else (60, 3, 1)
     found: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as place, photographs(chosen.data, most) as files:
         tasks = [images(Path(place) / "vit", files), texts(Path(place) / "bert", most)]
