@@ -33,9 +33,7 @@ def fine_tune(
     dropout: Annotated[float | None, typer.Option(help="Of the unfrozen part. By default the network's own.")] = None,
     patience: Annotated[int, typer.Option(help="Epochs without gain after which it stops; 0 never.")] = 5,
     average: Annotated[float, typer.Option(help="Decay of the moving average of weights; 0 for none.")] = 0.99,
-    train_norm: Annotated[
-        bool, typer.Option("--train-norm", help="Batch norm follows the batches.")
-    ] = False,
+    train_norm: Annotated[bool, typer.Option("--train-norm", help="Batch norm follows the batches.")] = False,
     balanced: Annotated[bool, typer.Option("--balanced", help="Let every class count the same, however rare.")] = False,
     batch_size: Annotated[int, typer.Option(min=1, help="Items a step.")] = 32,
     accumulate: Annotated[int, typer.Option(help="Batches whose gradients make one step.")] = 1,
