@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load as unpacked
 from safetensors.torch import save as packed
 from torch import Tensor
 
 from icecore import keys
+from icecore.artifact.files import read_checked
 from icecore.artifact.schema import CHANGES, ChangeRef
 from icecore.backbones import LAST, Extractor, TorchBackbone
-from icecore.errors import ArtifactError, FingerprintError
+from icecore.errors import FingerprintError
 from icecore.prefix import prefix_key
 
 A, B = ".lora_A", ".lora_B"
@@ -69,7 +69,14 @@ def write(changes: Sequence[Change], folder: Path) -> tuple[ChangeRef, ...]:
 def read(references: Sequence[ChangeRef], folder: Path) -> list[Change]:
     """Read changes back. Raises ArtifactError where a file is not the one that was written."""
     return [
-        Change(own.kind, _tensors(folder / CHANGES / own.file, own.digest), own.base, own.unfrozen, own.scale, own.log)
+        Change(
+            own.kind,
+            read_checked(folder / CHANGES / own.file, own.digest, unpacked, "fine-tune"),
+            own.base,
+            own.unfrozen,
+            own.scale,
+            own.log,
+        )
         for own in references
     ]
 
@@ -87,17 +94,6 @@ def _written(change: Change, folder: Path, name: str) -> ChangeRef:
         unfrozen=change.unfrozen,
         log=change.log,
     )
-
-
-def _tensors(file: Path, expected: str) -> dict[str, Tensor]:
-    try:
-        content = file.read_bytes()
-        if keys.row_of_bytes(content).hex() == expected:
-            return unpacked(content)
-        reason = "it is not the file that was saved with the manifest"
-    except (OSError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-    raise ArtifactError(f"{file} cannot be used: {reason}.", do="Copy the model again, or fine-tune again.")
 
 
 def _sums(backbone: TorchBackbone, change: Change) -> dict[str, Tensor]:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
-from safetensors import SafetensorError
 from safetensors.numpy import load as unpacked
 
-from icecore import heads, keys
+from icecore import heads
 from icecore.artifact import changes
+from icecore.artifact.files import read_checked
 from icecore.artifact.predictor import Predictor
 from icecore.artifact.reference import check, resolve
 from icecore.artifact.schema import HEADS, MANIFEST, SCHEMA, Manifest
@@ -84,23 +84,11 @@ def load(
 
 
 def _heads(path: Path, manifest: Manifest) -> dict[str, Head]:
-    arrays = _arrays(path / HEADS, manifest.heads)
+    arrays = read_checked(path / HEADS, manifest.heads, unpacked, "fit")
     return {
         target.name: heads.restore(target.head, _of(arrays, f"{number}."))
         for number, target in enumerate(manifest.targets)
     }
-
-
-def _arrays(file: Path, expected: str) -> dict[str, np.ndarray]:
-    """The heads' arrays. A file that is not, bit for bit, the one that was saved would predict something else."""
-    try:
-        content = file.read_bytes()
-        if keys.row_of_bytes(content).hex() == expected:
-            return unpacked(content)
-        reason = "it is not the file that was saved with the manifest"
-    except (OSError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-    raise ArtifactError(f"{file} cannot be used: {reason}.", do="Copy the model again, or fit again.")
 
 
 def _of(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
