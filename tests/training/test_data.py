@@ -154,7 +154,7 @@ def test_a_bad_item_is_set_aside(tmp_path, shell, weights):
     done = shell(*words)
     assert done.status == 0, done.err
     assert "24 items; trained blocks.2" in done.out
-    assert "Set aside 1 unreadable item" in done.err
+    assert "Set aside 1 item that cannot be used:" in done.err
     strict = shell(*words, "--strict")
     assert strict.status == 1
     with pytest.raises(BadItemsError):

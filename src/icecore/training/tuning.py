@@ -148,11 +148,6 @@ class Tuner:
         self.seconds["evaluation"] += time.monotonic() - began
         return [head.predict_proba(features) for head in tuned.heads]
 
-    def finish(self) -> None:
-        """Everything is done: what was kept to go on from is removed."""
-        if self._checkpoints is not None and self.sharing.leads:
-            self._checkpoints.clear()
-
     def frozen(self, rows: np.ndarray) -> np.ndarray:
         """What the pretrained network gives for some rows, (len(rows), d)."""
         if self._frozen is None:
