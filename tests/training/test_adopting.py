@@ -96,6 +96,7 @@ def test_keep_overrides_and_says_so(shell, tmp_path, weights):
     assert target.evaluation == "compared on 7 items that neither model has seen (rows held out)"
 
 
+@pytest.mark.slow  # a process of its own
 def test_json_is_one_object_with_these_keys(shell, saved, pictures):
     """`--json` prints what other programs rely on, and nothing else on standard output."""
     done = shell.process("fine-tune", saved, pictures, "--unfreeze", 1, *QUICK, "--json")
