@@ -49,8 +49,8 @@ def pairs_of(codes: np.ndarray, rows: np.ndarray, each: int, rng: np.random.Gene
         alike = codes[rows] == codes[i]
         for pool, n, same in ((rows[alike & (rows != i)], each - each // 2, 1.0), (rows[~alike], each // 2, 0.0)):
             found += [(i, partner, same) for partner in (rng.choice(pool, n).tolist() if len(pool) else [])]
-    first, second, same = np.array(found).reshape(-1, 3).T
-    return first.astype(np.int64), second.astype(np.int64), same
+    drawn = np.array(found).reshape(-1, 3)
+    return drawn[:, 0].astype(np.int64), drawn[:, 1].astype(np.int64), drawn[:, 2]
 
 
 class Contrast:
@@ -75,20 +75,9 @@ class Contrast:
 
     def run(self, rows: np.ndarray, progress: Progress, label: str) -> None:
         """Train on some rows. Raises TrainingError where the loss is not finite."""
-        began, plan = time.monotonic(), self._settings
-        rng = np.random.default_rng([plan.seed, plan.contrastive])
-        torch.manual_seed(int(rng.integers(1 << 62)))
-        drawn = [pairs_of(codes, rows, plan.contrastive, rng) for codes in self._loop.codes]
-        pairs = [np.concatenate(part) for part in zip(*drawn, strict=True)]
-        order = rng.permutation(len(pairs[0]))
-        steps = np.array_split(order, max(1, round(2 * len(order) / plan.batch_size)))
-        losses, rates = [], dict[str, float]()
-        self._net.train()
-        with progress.task(f"{label}, pairs", len(steps)) as task:
-            for number, step in enumerate(steps):
-                rates = schedule(self._optimiser, number, len(steps), plan.warmup)
-                losses.append(self._step(pairs[0][step], pairs[1][step], pairs[2][step], rng))
-                task.advance(1)
+        began, device = time.monotonic(), self._loop.device
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            losses, rates = self._pass(rows, progress, label)
         seconds = {"suffix": time.monotonic() - began, "evaluation": 0.0}
         self.log = [Epoch(0, float(np.mean(losses)), None, None, rates, seconds)]
 
@@ -101,25 +90,43 @@ class Contrast:
         self._net.load_weights(kept["weights"])
         self.log = [Epoch(**epoch) for epoch in kept["log"]]
 
+    def _pass(self, rows: np.ndarray, progress: Progress, label: str) -> tuple[list[float], dict[str, float]]:
+        """All pairs once. Returns the loss of each step, and the learning rates at the end."""
+        plan, losses, rates = self._settings, list[float](), dict[str, float]()
+        rng = np.random.default_rng([plan.seed, plan.contrastive])
+        torch.manual_seed(int(rng.integers(1 << 62)))
+        drawn = [pairs_of(codes, rows, plan.contrastive, rng) for codes in self._loop.codes]
+        pairs = [np.concatenate(part) for part in zip(*drawn, strict=True)]
+        order = rng.permutation(len(pairs[0]))
+        steps = np.array_split(order, max(1, round(2 * len(order) / plan.batch_size)))
+        self._net.train()
+        with progress.task(f"{label}, pairs", len(steps)) as task:
+            for number, step in enumerate(steps):
+                rates = schedule(self._optimiser, number, len(steps), plan.warmup)
+                losses.append(self._step(*(part[step] for part in pairs), rng))
+                task.advance(1)
+        return losses, rates
+
     def _step(self, first: np.ndarray, second: np.ndarray, same: np.ndarray, rng: np.random.Generator) -> float:
         mine, _ = self._sharing.share((np.arange(len(first)), np.zeros(len(first), np.int64)))
         with autocast(self._settings.precision, self._loop.device):
             vectors = self._vectors(np.concatenate([first[mine], second[mine]]), rng).float()
         target = torch.from_numpy(np.float32(same[mine])).to(vectors.device)
-        loss = F.mse_loss(F.cosine_similarity(*vectors.chunk(2)), target)
-        if not torch.isfinite(loss):
-            raise TrainingError(
-                f"The loss of pairs became {float(loss)}, at a learning rate of "
-                f"{max(group['lr'] for group in self._optimiser.param_groups):.1e}.",
-                do="Try a tenth of the learning rate, or --precision float32; the model it started from is as it was.",
-            )
+        loss = F.mse_loss(F.cosine_similarity(vectors[: len(mine)], vectors[len(mine) :]), target)
         torch.autograd.backward(loss)
         values = [v for group in self._optimiser.param_groups for v in group["params"] if v.grad is not None]
         self._sharing.average([value.grad for value in values])
-        torch.nn.utils.clip_grad_norm_(values, _CLIP)
+        length = torch.nn.utils.clip_grad_norm_(values, _CLIP)
+        value = float(loss.detach())
+        if not np.isfinite([value, float(length)]).all():
+            raise TrainingError(
+                f"The loss of pairs became {value}, its gradient {float(length)}, at a learning rate of "
+                f"{max(group['lr'] for group in self._optimiser.param_groups):.1e}.",
+                do="Try a tenth of the learning rate, or --precision float32; the model it started from is as it was.",
+            )
         self._optimiser.step()
         self._optimiser.zero_grad(set_to_none=True)
-        return float(loss.detach())
+        return value
 
     def _vectors(self, index: np.ndarray, rng: np.random.Generator) -> Tensor:
         """(len(index), d), of a view of each item; what stands there twice is computed once."""

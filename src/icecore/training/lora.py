@@ -1,8 +1,8 @@
 """LoRA: low-rank adapters to train beside the weights of a suffix, which stay as they are (Hu et al. 2021).
 
-The layers that are adapted are linear ones, those of GPT-2 that keep their weight as (in, out), and convolutions without
-groups, dilation or padding other than zeros. `peft` puts the adapters in. What training leaves is the two matrices of
-each layer, in the form in which `icecore.artifact.changes` adds their product to the weight, for which no peft is needed.
+Adapted are linear layers, those of GPT-2 too that keep their weight as (in, out), and convolutions without groups and
+dilation. `peft` puts the adapters in. What training leaves are two matrices for each layer, in the form in which
+`icecore.artifact.changes` adds their product to the weight: loading needs no peft.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Adapters:
         _inject(suffix.network, paths, rank, seed)
         self._layers: dict[str, Any] = {path: suffix.network.get_submodule(path) for path in paths}
         for layer in self._layers.values():
-            # The fast path of torch's encoder layers reads the weights past their modules, but not where a hook listens.
+            # The fast path of torch's encoder layers reads weights past their modules, but not where a hook listens.
             layer.register_forward_hook(lambda *_: None)
 
     def state(self) -> dict[str, Tensor]:
@@ -68,7 +68,7 @@ class Adapters:
 
     def _matrices(self) -> dict[str, Tensor]:
         """Views whose product has the shape of the weight, all but its first axis flattened."""
-        found = {}
+        found: dict[str, Tensor] = {}
         for path, layer in self._layers.items():
             right, left = layer.lora_A[_NAME].weight.flatten(1), layer.lora_B[_NAME].weight.flatten(1)
             if type(layer.get_base_layer()).__name__ == _TRANSPOSED:

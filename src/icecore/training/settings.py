@@ -8,7 +8,17 @@ from typing import Any, Literal
 from icecore.errors import UsageError
 
 PRECISIONS = ("auto", "float32", "bfloat16")
-_AT_LEAST_ZERO = ("epochs", "weight_decay", "warmup", "label_smoothing", "mixup", "average", "lora", "contrastive", "patience")
+_AT_LEAST_ZERO = (
+    "epochs",
+    "weight_decay",
+    "warmup",
+    "label_smoothing",
+    "mixup",
+    "average",
+    "lora",
+    "contrastive",
+    "patience",
+)
 _AT_LEAST_ONE = ("views", "batch_size", "accumulate")
 _BELOW_ONE = ("warmup", "label_smoothing", "average", "dropout")
 
@@ -93,7 +103,9 @@ def _says_how_much(unfreeze: Any) -> bool:
 
 def _require_together(settings: TrainingSettings) -> None:
     if settings.contrastive == 1:
-        raise UsageError("contrastive is 1.", expected="0, or 2 and more: each item is paired with its class and others.")
+        raise UsageError(
+            "contrastive is 1.", expected="0, or 2 and more: each item is paired with its class and others."
+        )
     if not settings.epochs and not settings.contrastive:
         raise UsageError("epochs is 0.", expected="1 or more; 0 only with a contrastive phase.")
     if settings.contrastive and settings.gradual:
