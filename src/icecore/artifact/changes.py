@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -28,8 +28,9 @@ class Change:
 
     Attributes:
         kind: see `ChangeRef`.
-        tensors: by the names of parameters and buffers; for `lora.v1` the two matrices of each module, `PATH.lora_A`,
-            (rank, in), and `PATH.lora_B`, (out, rank).
+        tensors: by the names of parameters and buffers; for `lora.v1` two matrices, `PATH.lora_A`, (rank, columns), and
+            `PATH.lora_B`, (rows, rank), whose product is added to the weight of the module at PATH, a matrix too when
+            all but its first axis are flattened.
         base: key of `last` before the change.
         unfrozen: the layers that were trained.
         scale: factor of the product of low-rank matrices.
@@ -99,14 +100,10 @@ def _written(change: Change, folder: Path, name: str) -> ChangeRef:
 def _sums(backbone: TorchBackbone, change: Change) -> dict[str, Tensor]:
     """Weights with the low-rank products added."""
     own = dict(backbone.module.named_parameters())
-    return {f"{path}.weight": own[f"{path}.weight"] + delta for path, delta in _products(own, change)}
+    paths = [name.removesuffix(A) for name in change.tensors if name.endswith(A)]
+    return {f"{path}.weight": own[f"{path}.weight"] + _product(own[f"{path}.weight"], change, path) for path in paths}
 
 
-def _products(own: Mapping[str, Any], change: Change) -> Iterator[tuple[str, Tensor]]:
-    """Layers that keep their weight as (in, out), as those of GPT-2 do, are given the transposed product."""
-    for name, right in change.tensors.items():
-        if name.endswith(A):
-            path = name.removesuffix(A)
-            weight = own[f"{path}.weight"]
-            product = change.scale * torch.matmul(change.tensors[path + B], right).to(weight.device)
-            yield path, product if product.shape == weight.shape else product.T
+def _product(weight: Tensor, change: Change, path: str) -> Tensor:
+    product = change.scale * torch.matmul(change.tensors[path + B], change.tensors[path + A])
+    return product.view_as(weight).to(weight.device)

@@ -15,7 +15,7 @@ from icecore.backbones.torchvision_ops import ensure_torchvision_imports
 from icecore.errors import MissingExtraError
 
 _PATIENCE = 3.0
-_NEED_TORCHVISION = ("timm", "transformers", "torchvision")
+_NEED_TORCHVISION = ("timm", "transformers", "torchvision", "peft")
 
 
 def require(module: str, extra: str) -> Any:

@@ -9,12 +9,23 @@ from __future__ import annotations
 import shutil
 import uuid
 from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 
-from icecore.training.loop import Loop
-
 FOLDER = "training"
+
+
+class Resumable(Protocol):
+    """A training, or a phase of one."""
+
+    def checkpoint(self) -> dict[str, Any]:
+        """Everything that what follows depends on, as plain values and tensors."""
+        ...
+
+    def resume(self, kept: dict[str, Any]) -> None:
+        """Go on from a checkpoint. Raises KeyError, RuntimeError or ValueError where it does not fit."""
+        ...
 
 
 class Checkpoints:
@@ -28,20 +39,20 @@ class Checkpoints:
     def __init__(self, root: Path, key: str) -> None:
         self._folder = root / FOLDER / key
 
-    def save(self, name: str, loop: Loop) -> None:
+    def save(self, name: str, training: Resumable) -> None:
         """Write a training as it stands, aside and in one rename."""
         self._folder.mkdir(parents=True, exist_ok=True)
         aside = self._folder / f".{name}.{uuid.uuid4().hex[:8]}"
-        torch.save(loop.checkpoint(), aside)
+        torch.save(training.checkpoint(), aside)
         aside.replace(self._folder / f"{name}.pt")
 
-    def load(self, name: str, loop: Loop) -> bool:
+    def load(self, name: str, training: Resumable) -> bool:
         """Go on from a checkpoint, if there is one that can be read."""
         file = self._folder / f"{name}.pt"
         if not file.is_file():
             return False
         try:
-            loop.resume(torch.load(file, map_location="cpu", weights_only=True))
+            training.resume(torch.load(file, map_location="cpu", weights_only=True))
         except (RuntimeError, KeyError, TypeError, ValueError, OSError, EOFError):  # damaged: begin anew
             file.unlink(missing_ok=True)
             return False

@@ -49,7 +49,7 @@ class Epoch:
     """What one epoch did.
 
     Attributes:
-        number: from 1.
+        number: from 1; 0 for the contrastive phase before.
         loss: mean training loss.
         held_out_loss: on the rows for early stopping; None where there are none.
         held_out_accuracy: likewise, the mean over targets.

@@ -63,7 +63,10 @@ def _block_of(backbone: Any, parameter: str, chain: Sequence[str]) -> str:
     if own is not None or not chain:
         return own or AFTER
     order = [path for path, _ in backbone.module.named_modules()]
-    return BELOW if order.index(parameter.rpartition(".")[0]) < order.index(chain[0]) else AFTER
+    path = parameter.rpartition(".")[0]
+    while path not in order:  # inside an adapter
+        path = path.rpartition(".")[0]
+    return BELOW if order.index(path) < order.index(chain[0]) else AFTER
 
 
 def moving(average: Mapping[str, torch.Tensor], weights: Mapping[str, torch.Tensor], decay: float, step: int) -> None:

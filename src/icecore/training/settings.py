@@ -8,8 +8,18 @@ from typing import Any, Literal
 from icecore.errors import UsageError
 
 PRECISIONS = ("auto", "float32", "bfloat16")
-_AT_LEAST_ZERO = ("weight_decay", "warmup", "label_smoothing", "mixup", "average", "lora", "contrastive", "patience")
-_AT_LEAST_ONE = ("epochs", "views", "batch_size", "accumulate")
+_AT_LEAST_ZERO = (
+    "epochs",
+    "weight_decay",
+    "warmup",
+    "label_smoothing",
+    "mixup",
+    "average",
+    "lora",
+    "contrastive",
+    "patience",
+)
+_AT_LEAST_ONE = ("views", "batch_size", "accumulate")
 _BELOW_ONE = ("warmup", "label_smoothing", "average", "dropout")
 
 
@@ -19,7 +29,7 @@ class TrainingSettings:
 
     Attributes:
         unfreeze: how many of the last blocks are trained; a layer, with which it begins; or `all`.
-        epochs: passes over the training rows, at most.
+        epochs: passes over the training rows, at most; 0 to do no more than the contrastive phase and fit the head.
         learning_rate: of AdamW (Loshchilov and Hutter 2019) for the last block, at its highest; of the head too.
         layer_decay: factor of the learning rate from one block to the one below (Clark et al. 2020, ELECTRA).
         weight_decay: of AdamW, decoupled; not of biases and normalisation layers.
@@ -40,7 +50,8 @@ class TrainingSettings:
         accumulate: batches whose gradients make one step.
         precision: `float32`, `bfloat16`, or `auto`: the second where the hardware is made for it.
         lora: rank of low-rank adapters (Hu et al. 2021) that are trained instead of the weights; 0 for none.
-        contrastive: pairs an item for a contrastive phase before the head (Tunstall et al. 2022, SetFit); 0 for none.
+        contrastive: pairs an item, 2 or more, for a contrastive phase before the head (Tunstall et al. 2022, SetFit); 0
+            for none. Its learning rate is a fifteenth of `learning_rate`, but for adapters, and the same in all blocks.
         store_limit: bytes that boundaries may take on the disk; None for half of what is free.
         seed: of whatever is drawn.
     """
@@ -76,6 +87,7 @@ class TrainingSettings:
                 _require(field.name, value)
         if self.precision not in PRECISIONS:
             raise UsageError(f"There is no precision {self.precision!r}.", expected=f"One of {', '.join(PRECISIONS)}.")
+        _require_together(self)
         if not _says_how_much(self.unfreeze):
             raise UsageError(
                 f"unfreeze is {self.unfreeze!r}.",
@@ -87,6 +99,22 @@ def _says_how_much(unfreeze: Any) -> bool:
     if isinstance(unfreeze, int) and not isinstance(unfreeze, bool):
         return unfreeze >= 1
     return isinstance(unfreeze, str) and unfreeze != ""
+
+
+def _require_together(settings: TrainingSettings) -> None:
+    if settings.contrastive == 1:
+        raise UsageError(
+            "contrastive is 1.", expected="0, or 2 and more: each item is paired with its class and others."
+        )
+    if not settings.epochs and not settings.contrastive:
+        raise UsageError("epochs is 0.", expected="1 or more; 0 only with a contrastive phase.")
+    if settings.contrastive and settings.gradual:
+        raise UsageError(
+            "A contrastive phase trains all that is unfrozen at once, so it cannot be gradual.",
+            do="Leave out one of the two.",
+        )
+    if settings.lora and settings.train_norm:
+        raise UsageError("With lora, adapters are trained and no normalisation layers.", do="Leave out train_norm.")
 
 
 def _require(name: str, value: float) -> None:

@@ -19,8 +19,10 @@ from icecore.heads.calibration import temperature
 from icecore.heads.tuning import layers_of, with_layers
 from icecore.prefix import Cutter, Suffix
 from icecore.training.checkpoints import Checkpoints
+from icecore.training.contrastive import Contrast
 from icecore.training.examples import Examples
 from icecore.training.loop import Epoch, Loop, Task
+from icecore.training.lora import Adapters
 from icecore.training.settings import TrainingSettings
 from icecore.training.sharing import Sharing
 from icecore.training.tunable import Tunable
@@ -94,7 +96,8 @@ class Tuner:
         self.cutter, self.stages, self.task = cutter, list(stages), task
         self.heads, self.settings, self.pooling = heads, settings, pooling
         self.sharing, self._checkpoints, self._progress = sharing or Sharing(), checkpoints, progress or Silent()
-        self._initial = [stage.suffix.state() for stage in stages]
+        self._parts = [_trained(stage.suffix, settings) for stage in stages]
+        self._initial = [part.state() for part in self._parts]
         self._frozen: np.ndarray | None = None
         self._loop: Loop | None = None
         self.seconds = {"prefix": 0.0, "suffix": 0.0, "evaluation": 0.0}
@@ -107,20 +110,41 @@ class Tuner:
             held: positions of those for early stopping; may be empty.
             label: what the training is called, one name for one choice of rows.
         """
-        starts = [self._start(number, rows) for number in range(len(self.heads))]
+        if not self.settings.epochs:  # nothing to stop early
+            rows, held = np.sort(np.concatenate([rows, held])), held[:0]
+        phase = self._contrasted(rows, label)
+        X = self._loop_at(0, []).features(rows) if phase else self.frozen(rows)
+        starts = [self._start(number, X, rows) for number in range(len(self.heads))]
         layers = [layers for _, layers in starts]
-        log: list[Epoch] = []
-        for number, stage in enumerate(self.stages):
-            stage.suffix.load_state(self._initial[number])
+        loop, log = self._loop_at(0, layers), list[Epoch]()
+        for number, part in enumerate(self._parts):
             if number:
-                stage.suffix.load_state(self.stages[number - 1].suffix.state())
-            self._loop = self._prepared(stage, layers)
-            self._run(self._loop, rows, held, number, label)
-            log += [replace(epoch, number=epoch.number + len(log)) for epoch in self._loop.state.log]
-        return self._tuned([head for head, _ in starts], layers, held, log)
+                part.load_state(self._initial[number])
+                part.load_state(self._parts[number - 1].state())
+                loop = self._loop_at(number, layers)
+            self._run(loop, rows, held, number, label)
+            log += [replace(epoch, number=epoch.number + len(log)) for epoch in loop.state.log]
+        self._loop = loop
+        kept = len(log) - loop.state.epoch + (loop.state.best_epoch if len(held) else loop.state.epoch)
+        return self._tuned(self._finished(loop, [head for head, _ in starts], layers, held), phase, log, kept)
+
+    def _contrasted(self, rows: np.ndarray, label: str) -> list[Epoch]:
+        """Begin with the pretrained network, and a contrastive phase where that is asked for. Returns the phase."""
+        self._parts[0].load_state(self._initial[0])
+        if not self.settings.contrastive:
+            return []
+        contrast, name, kept = Contrast(self._loop_at(0, []), self.sharing), _file(label, "pairs"), self._checkpoints
+        done = kept is not None and kept.load(name, contrast)
+        if not self.sharing.told(done):
+            contrast.run(rows, self._progress, label)
+            if kept is not None and self.sharing.leads:
+                kept.save(name, contrast)
+        if self.sharing.size > 1:
+            contrast.resume(self.sharing.told(contrast.checkpoint()))
+        return contrast.log
 
     def _run(self, loop: Loop, rows: np.ndarray, held: np.ndarray, number: int, label: str) -> None:
-        name = f"{label} {number}".replace(" ", "-")
+        name = _file(label, number)
         kept = self._checkpoints
         if kept is not None:
             kept.load(name, loop)
@@ -151,17 +175,18 @@ class Tuner:
     def frozen(self, rows: np.ndarray) -> np.ndarray:
         """What the pretrained network gives for some rows, (len(rows), d)."""
         if self._frozen is None:
-            stage = self.stages[0]
-            stage.suffix.load_state(self._initial[0])
+            self._parts[0].load_state(self._initial[0])
             everything = np.arange(len(self.task.groups))
-            self._frozen = self._prepared(stage, []).features(everything)
+            self._frozen = self._loop_at(0, []).features(everything)
         found: np.ndarray = self._frozen[rows]
         return found
 
-    def _start(self, number: int, rows: np.ndarray) -> tuple[Head, nn.Sequential]:
-        """A head fitted on what the pretrained network gives, and its layers: linear probing, then fine-tuning."""
-        X, y, k = self.frozen(rows), self.task.codes[number][rows], self.task.classes[number]
+    def _start(self, number: int, X: np.ndarray, rows: np.ndarray) -> tuple[Head, nn.Sequential]:
+        """A head fitted on features (len(rows), d), and its layers: linear probing, then fine-tuning."""
+        y, k = self.task.codes[number][rows], self.task.classes[number]
         head = copy.deepcopy(self.heads[number]).fit(X, y, n_classes=k)
+        if not self.settings.epochs:
+            return head, nn.Sequential()
         layers = layers_of(head, X)
         if layers is None:
             head = make(_FALLBACK, class_weight=self.settings.class_weight).fit(X, y, n_classes=k)
@@ -170,7 +195,9 @@ class Tuner:
             raise HeadError("The training rows are all of one class.", do="Give labelled items of two classes or more.")
         return head, layers.to(self.cutter.backbone.device)
 
-    def _prepared(self, stage: Stage, layers: Sequence[nn.Sequential]) -> Loop:
+    def _loop_at(self, number: int, layers: Sequence[nn.Sequential]) -> Loop:
+        """Of a stage."""
+        stage = self.stages[number]
         net = Tunable(
             self.cutter.backbone,
             stage.suffix,
@@ -183,26 +210,39 @@ class Tuner:
 
     def _epochs(self, number: int) -> int:
         """The epochs of a stage: they are divided evenly, the last gets what is left."""
+        if not self.settings.epochs:
+            return 0
         each = max(1, self.settings.epochs // len(self.stages))
         last = number + 1 == len(self.stages)
         return max(1, self.settings.epochs - each * number) if last else each
 
-    def _tuned(
-        self, heads: Sequence[Head], layers: Sequence[nn.Sequential], held: np.ndarray, log: list[Epoch]
-    ) -> Tuned:
-        loop = self._loop
-        assert loop is not None  # noqa: S101 - it has just run
-        warmth = [1.0] * len(heads)
-        if len(held):
-            warmth = [
-                temperature(z.astype(np.float64), y[held])
-                for z, y in zip(loop.logits(held), self.task.codes, strict=True)
-            ]
-        made = [with_layers(head, own, t) for head, own, t in zip(heads, layers, warmth, strict=True)]
-        before, after = self._initial[-1], self.stages[-1].suffix.state()
-        changes = {name: value for name, value in after.items() if not torch.equal(value, before[name])}
-        for epoch in log:
+    def _tuned(self, heads: Sequence[Head], phase: Sequence[Epoch], log: Sequence[Epoch], kept: int) -> Tuned:
+        for epoch in (*phase, *log):
             for name, spent in epoch.seconds.items():
                 self.seconds[name] += spent
-        kept = loop.state.best_epoch if len(held) else loop.state.epoch
-        return Tuned("weights.v1", changes, made, log, len(log) - loop.state.epoch + kept)
+        part, before, after = self._parts[-1], self._initial[-1], self._parts[-1].state()
+        if isinstance(part, Adapters):
+            return Tuned("lora.v1", after, heads, [*phase, *log], kept, part.scale)
+        changes = {name: value for name, value in after.items() if not torch.equal(value, before[name])}
+        return Tuned("weights.v1", changes, heads, [*phase, *log], kept)
+
+    def _finished(
+        self, loop: Loop, heads: Sequence[Head], layers: Sequence[nn.Sequential], held: np.ndarray
+    ) -> list[Head]:
+        """The heads as their layers have become; those of no epoch are as they were fitted."""
+        if not self.settings.epochs:
+            return list(heads)
+        warmth = [1.0] * len(heads)
+        if len(held):
+            pairs = zip(loop.logits(held), self.task.codes, strict=True)
+            warmth = [temperature(z.astype(np.float64), y[held]) for z, y in pairs]
+        return [with_layers(head, own, t) for head, own, t in zip(heads, layers, warmth, strict=True)]
+
+
+def _trained(suffix: Suffix, settings: TrainingSettings) -> Suffix | Adapters:
+    """What of a suffix is trained: its own weights, or adapters beside them."""
+    return Adapters(suffix, settings.lora, settings.seed) if settings.lora else suffix
+
+
+def _file(label: str, part: int | str) -> str:
+    return f"{label} {part}".replace(" ", "-")
