@@ -11,12 +11,13 @@ from icecore.errors import TrainingError, UsageError
 from icecore.features import Silent
 from icecore.training.contrastive import pairs_of
 from tests.texts import write_network as write_texts
-from tests.training.test_interrupted import Stop, StopAt
+from tests.training.test_interrupted import StopAt, StopError
 from tests.tuning import FAST, accuracy, fitted, network, orders
 
 ALONE = {**FAST, "epochs": 0, "contrastive": 8, "learning_rate": 0.15, "unfreeze": 2}
-TEXTS = [f"{start} {end}" for start in ("my card is lost", "where is my refund") for end in
-         ("please", "today", "i will", "help", "one two", "it is late", "when", "again", "three", "ten nine")]  # fmt: skip
+STARTS = ("my card is lost", "where is my refund")
+ENDS = ("please", "today", "i will", "help", "one two", "it is late", "when", "again", "three", "ten nine")
+TEXTS = [f"{start} {end}" for start in STARTS for end in ENDS]
 
 
 class Tasks(Silent):
@@ -44,7 +45,7 @@ def test_pairs_are_of_one_class_and_of_two():
 
 def test_pairs_alone_teach_the_network(tmp_path):
     """With no epochs the head is fitted on what the phase left, and tells classes that frozen features cannot tell."""
-    X, y = orders(60)
+    X, y = orders(40)
     model = fitted(X, y, store=tmp_path, net=network())
     report = model.fine_tune(X, y, **ALONE)
     assert report.adopted
@@ -94,7 +95,7 @@ def test_interrupted_later_the_pairs_are_not_done_again(tmp_path):
     options = {**ALONE, "epochs": 3, "keep": True, "learning_rate": 1e-2}
     whole, broken = (fitted(X, y, store=tmp_path / name, net=network()) for name in ("a", "b"))
     whole.fine_tune(X, y, **options)
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         broken.fine_tune(X, y, **{**options, "progress": StopAt("epoch 2 of")})
     told = Tasks()
     report = broken.fine_tune(X, y, **{**options, "progress": told})

@@ -14,7 +14,7 @@ from icecore.errors import UsageError
 from icecore.prefix import Cutter
 from icecore.training.lora import Adapters
 from tests.texts import write_network as write_texts
-from tests.training.test_interrupted import Stop, StopAt
+from tests.training.test_interrupted import StopAt, StopError
 from tests.tuning import FAST, accuracy, fitted, network, orders
 
 KEEP = {**FAST, "epochs": 3, "keep": True, "lora": 2, "patience": 0}
@@ -127,7 +127,7 @@ def test_gradual_goes_on_with_the_adapters_of_the_block_above(tmp_path):
         ["blocks.1", "blocks.2", "head"],
     ]
     told = StopAt("epoch 2 of 2 (")
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         broken.fine_tune(X, y, **{**options, "progress": told})
     broken.fine_tune(X, y, **options)
     np.testing.assert_allclose(broken.predict(X).probabilities, whole.predict(X).probabilities, atol=1e-5)

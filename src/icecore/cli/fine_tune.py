@@ -21,7 +21,7 @@ def fine_tune(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the adopted model. By default it takes the place of MODEL.")
     ] = None,
-    epochs: Annotated[int, typer.Option(help="Passes over the training rows, at most.")] = 20,
+    epochs: Annotated[int, typer.Option(help="Passes over the training rows, at most; 0 for pairs alone.")] = 20,
     learning_rate: Annotated[float, typer.Option(help="Of AdamW for the last block and the head, at its peak.")] = 3e-4,
     layer_decay: Annotated[float, typer.Option(help="Factor of the rate from one block to the one below.")] = 0.75,
     weight_decay: Annotated[float, typer.Option(help="Of AdamW.")] = 0.05,

@@ -96,24 +96,26 @@ class Contrast:
         rng = np.random.default_rng([plan.seed, plan.contrastive])
         torch.manual_seed(int(rng.integers(1 << 62)))
         drawn = [pairs_of(codes, rows, plan.contrastive, rng) for codes in self._loop.codes]
-        pairs = [np.concatenate(part) for part in zip(*drawn, strict=True)]
-        order = rng.permutation(len(pairs[0]))
+        first, second, same = (np.concatenate(part) for part in zip(*drawn, strict=True))
+        order = rng.permutation(len(same))
         steps = np.array_split(order, max(1, round(2 * len(order) / plan.batch_size)))
         self._net.train()
         with progress.task(f"{label}, pairs", len(steps)) as task:
             for number, step in enumerate(steps):
                 rates = schedule(self._optimiser, number, len(steps), plan.warmup)
-                losses.append(self._step(*(part[step] for part in pairs), rng))
+                losses.append(self._step((first[step], second[step], same[step]), rng))
                 task.advance(1)
         return losses, rates
 
-    def _step(self, first: np.ndarray, second: np.ndarray, same: np.ndarray, rng: np.random.Generator) -> float:
-        mine, _ = self._sharing.share((np.arange(len(first)), np.zeros(len(first), np.int64)))
+    def _step(self, pairs: Pairs, rng: np.random.Generator) -> float:
+        whole = (np.arange(len(pairs[0])), np.zeros(len(pairs[0]), np.int64))
+        mine, _ = self._sharing.share(whole)
+        first, second, same = (part[mine] for part in pairs)
         with autocast(self._settings.precision, self._loop.device):
-            vectors = self._vectors(np.concatenate([first[mine], second[mine]]), rng).float()
-        target = torch.from_numpy(np.float32(same[mine])).to(vectors.device)
+            vectors = self._vectors(np.concatenate([first, second]), rng).float()
+        target = torch.from_numpy(np.float32(same)).to(vectors.device)
         loss = F.mse_loss(F.cosine_similarity(vectors[: len(mine)], vectors[len(mine) :]), target)
-        torch.autograd.backward(loss)
+        torch.autograd.backward(loss * (self._sharing.weight(whole) / len(whole[0])))
         values = [v for group in self._optimiser.param_groups for v in group["params"] if v.grad is not None]
         self._sharing.average([value.grad for value in values])
         length = torch.nn.utils.clip_grad_norm_(values, _CLIP)
