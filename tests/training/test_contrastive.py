@@ -64,6 +64,7 @@ def test_without_epochs_any_head_stays_what_it_is(tmp_path):
     saved = model.save(tmp_path / "m", include_backbone=False)
     (target,) = json.loads((saved / "manifest.json").read_text("utf-8"))["targets"]
     assert "knn" in target["chosen"]["head"]
+    assert target["chosen"]["because"] == "Fine-tuned from blocks.1 on, a contrastive phase and 0 epochs."
     assert set(model.predict(X).probabilities.ravel().round(3)) != {0.5}
 
 

@@ -34,7 +34,8 @@ def with_tuned(
     change = Change(tuned.kind, tuned.changes, artifact.base_key(backbone), tuple(unfrozen), tuned.scale, log)
     network = artifact.applied(backbone, [change])
     old = predictor.manifest
-    said = f"Fine-tuned from {unfrozen[0]} on, {tuned.epochs} epochs."
+    phase = "a contrastive phase and " if tuned.log and tuned.log[0].number == 0 else ""
+    said = f"Fine-tuned from {unfrozen[0]} on, {phase}{tuned.epochs} epochs."
     targets = [_target(*each, comparison, n, said) for n, each in enumerate(zip(old.targets, tuned.heads, strict=True))]
     changed: dict[str, Any] = {
         "icecore": version("icecore"),
