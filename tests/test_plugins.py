@@ -36,10 +36,10 @@ def test_a_registered_factory_is_found():
 
 def test_the_latest_registration_wins():
     """Registering a name again replaces the factory."""
-    plugins.register("readers", "test-again", 1)
-    plugins.register("readers", "test-again", 2)
-    assert plugins.get("readers", "test-again") == 2
-    assert plugins.names("readers").count("test-again") == 1
+    plugins.register("heads", "test-again", 1)
+    plugins.register("heads", "test-again", 2)
+    assert plugins.get("heads", "test-again") == 2
+    assert plugins.names("heads").count("test-again") == 1
 
 
 def test_an_unknown_name_is_an_error_with_the_nearest_names():
