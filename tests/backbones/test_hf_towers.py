@@ -77,7 +77,7 @@ def test_siglip_reads_padding_but_pools_words(folder):
     (first,) = blocks(net)[:1]
     with torch.no_grad():
         prepared = [net.prepare(text) for text in RAGGED]
-        assert net._stack(prepared)["input_ids"].shape == (3, 16)
+        assert net.stack(prepared)["input_ids"].shape == (3, 16)
         found = [run(net, [text], [first], whole)[first] for text in RAGGED]
     assert [one.shape[1] for one in found] == [item.shape[1] for item in prepared]
     assert close(run(net, RAGGED, [first])[first], torch.cat([one[:, 1:].mean(1) for one in found]))

@@ -77,7 +77,7 @@ def test_what_cannot_be_unfrozen_is_told(tmp_path, unfreeze, error, says):
     [
         ({"learing_rate": 1e-3}, "Fine-tuning has no setting 'learing_rate'."),
         ({"epoch": 3}, "Did you mean epochs?"),
-        ({"epochs": 0}, "epochs is 0. 1 or more."),
+        ({"epochs": 0}, "epochs is 0. 1 or more; 0 only with a contrastive phase."),
         ({"learning_rate": 0.0}, "learning_rate is 0.0. Above 0"),
         ({"layer_decay": 1.5}, "layer_decay is 1.5."),
         ({"label_smoothing": 1.0}, "label_smoothing is 1.0. From 0 to below 1."),
