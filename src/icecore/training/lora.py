@@ -23,7 +23,7 @@ from icecore.prefix import Suffix
 
 ALPHA = 32.0  # the product counts ALPHA / rank, so that one learning rate suits every rank
 _NAME = "default"
-_TRANSPOSED = "Conv1D"  # the linear layer of GPT-2, in Transformers
+_TRANSPOSED = ("transformers.pytorch_utils", "Conv1D")  # the linear layer of GPT-2
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
@@ -71,7 +71,7 @@ class Adapters:
         found: dict[str, Tensor] = {}
         for path, layer in self._layers.items():
             right, left = layer.lora_A[_NAME].weight.flatten(1), layer.lora_B[_NAME].weight.flatten(1)
-            if type(layer.get_base_layer()).__name__ == _TRANSPOSED:
+            if _is_transposed(layer.get_base_layer()):
                 right, left = left.T, right.T
             found |= {path + A: right, path + B: left}
         return found
@@ -86,11 +86,16 @@ def _adaptable(suffix: Suffix) -> list[str]:
 
 
 def _fits(part: Any) -> bool:
-    """Subclasses may compute something else."""
-    if type(part) is nn.Linear or type(part).__name__ == _TRANSPOSED:
-        return "weight" in part._parameters  # noqa: SLF001 - a weight that is computed from others cannot be added to
-    plain = type(part) in _CONVOLUTIONS and "weight" in part._parameters  # noqa: SLF001 - likewise
-    return plain and part.groups == 1 and set(part.dilation) == {1} and part.padding_mode == "zeros"
+    """Subclasses may compute something else, and a weight that is computed from others cannot be added to."""
+    if "weight" not in part._parameters:  # noqa: SLF001 - the attribute may be computed
+        return False
+    if type(part) in _CONVOLUTIONS:
+        return part.groups == 1 and set(part.dilation) == {1} and part.padding_mode == "zeros"
+    return type(part) is nn.Linear or _is_transposed(part)
+
+
+def _is_transposed(part: nn.Module) -> bool:
+    return (type(part).__module__, type(part).__name__) == _TRANSPOSED
 
 
 def _inject(network: nn.Module, paths: list[str], rank: int, seed: int) -> None:
