@@ -14,10 +14,11 @@ from torch import Tensor
 from icecore.backbones import INPUT, LAST, SequenceBackbone, TorchBackbone, no_such_layer
 from icecore.backbones.way import Way
 from icecore.errors import BackboneError, LayerError
-from icecore.prefix.boundary import Prefix, outputs_at
+from icecore.prefix.boundary import Prefix
 from icecore.prefix.pooling import canonical_pooling, pool
 from icecore.prefix.recording import Outlines, record
 from icecore.prefix.suffix import Place, Suffix, before
+from icecore.prefix.taking import outputs_at
 from icecore.prefix.trees import Ghost, Tree, holds_nan
 
 TOLERANCE = 1e-5  # of the largest value
