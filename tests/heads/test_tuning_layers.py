@@ -94,3 +94,11 @@ def test_the_layers_are_apart_from_the_head():
                 value.zero_()
         np.testing.assert_array_equal(head.predict_proba(X), before)
         assert not list(layers[0].parameters())
+
+
+def test_features_too_small_for_float32_give_nothing():
+    """A network of random weights may fade out: what its features say cannot be told in float32, and is not NaN."""
+    X = np.float32(np.random.default_rng(0).normal(size=(12, 4)) * 1e-30)
+    layers = layers_of(make("logistic").fit(X, np.arange(12) % 2, n_classes=2), X)
+    assert layers is not None
+    assert torch.isfinite(layers.eval()(torch.from_numpy(X))).all()

@@ -62,10 +62,13 @@ def with_layers(head: Head, layers: nn.Sequential, temperature: float) -> Head:
 
 
 def _standardising(scale: Standardise) -> nn.BatchNorm1d:
-    """Batch norm with these statistics. A feature that never varied has an infinite variance, and so gives 0."""
+    """Batch norm with these statistics. A feature that never varied, or too little for float32, has an infinite
+    variance, and so gives 0.
+    """
     layer = nn.BatchNorm1d(len(scale.mean), eps=0.0, affine=False)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         variance = np.float32(1 / scale.factor**2)
+    variance[variance < np.finfo(np.float32).tiny] = np.inf
     layer.running_mean, layer.running_var = torch.from_numpy(np.float32(scale.mean)), torch.from_numpy(variance)
     return layer.eval()
 
