@@ -67,7 +67,7 @@ def _standardising(scale: Standardise) -> nn.BatchNorm1d:
     """
     layer = nn.BatchNorm1d(len(scale.mean), eps=0.0, affine=False)
     with np.errstate(divide="ignore", over="ignore"):
-        variance = np.float32(1 / scale.factor**2)
+        variance = (1 / scale.factor**2).astype(np.float32)
     variance[variance < np.finfo(np.float32).tiny] = np.inf
     layer.running_mean, layer.running_var = torch.from_numpy(np.float32(scale.mean)), torch.from_numpy(variance)
     return layer.eval()
