@@ -19,6 +19,7 @@ from icecore.backbones import INPUT, Extractor, JoinedBackbone
 from icecore.data import Dataset, part_of
 from icecore.features.hashing import row_keys
 from icecore.features.progress import Progress
+from icecore.features.stages import STAGES
 from icecore.features.work import Work
 from icecore.prefix import Column, canonical_pooling, column_key, network_about, network_key
 from icecore.store import RowKeys, Store
@@ -47,6 +48,7 @@ class Found:
         computed: which items went through a network, the first of equal ones, (n,).
         remarks: what was remarked of how many of them, or of their parts.
         parts: where items are tuples, the same of each part, by its name.
+        stages: seconds that each part of the pipeline took; of tuples, of all their parts.
     """
 
     rows: RowKeys
@@ -57,6 +59,7 @@ class Found:
     computed: Mask
     remarks: Mapping[str, int] = field(default_factory=dict)
     parts: Mapping[str, Found] = field(default_factory=dict)
+    stages: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ class Finder:
 
     store: Store
     batch_size: int
-    workers: int
+    workers: int | None
     progress: Progress
 
     def find(self, backbone: Extractor, dataset: Dataset, columns: Sequence[Column]) -> Found:
@@ -85,7 +88,8 @@ class Finder:
         good[at[failed]] = False
         computed = np.zeros(len(rows), bool)
         computed[at] = work.computed
-        return Found(rows, good, reasons, wanted, table, computed, dict(work.remarks.most_common()))
+        said, stages = dict(work.remarks.most_common()), work.stages.seconds
+        return Found(rows, good, reasons, wanted, table, computed, said, stages=stages)
 
     def _in_parts(self, backbone: JoinedBackbone, dataset: Dataset, columns: Sequence[Column]) -> Found:
         """Rows of tuples: those of their parts, which must all be good."""
@@ -100,7 +104,8 @@ class Finder:
         source = SideBySide(parts, apart, {wanted[column]: way for column, way in ways.items()})
         computed = good & _firsts(rows) & np.logical_or.reduce([_recomputed(part) for part in parts.values()])
         remarks = sum((Counter(part.remarks) for part in parts.values()), Counter[str]())
-        return Found(rows, good, reasons, wanted, source, computed, remarks, parts)
+        stages = {stage: sum(part.stages[stage] for part in parts.values()) for stage in STAGES}
+        return Found(rows, good, reasons, wanted, source, computed, remarks, parts, stages)
 
 
 class SideBySide:

@@ -24,12 +24,14 @@ class Report:
         seconds: all in all.
         remarks: what was remarked of how many of the computed ones, such as that they were cut or resampled; the most
             frequent first.
+        stages: seconds that each part of the pipeline took; see `icecore.features.stages.Stages`.
     """
 
     computed: int
     reused: int
     seconds: float
     remarks: Mapping[str, int] = field(default_factory=dict)
+    stages: Mapping[str, float] = field(default_factory=dict)
 
     def notes(self, modality: str) -> tuple[str, ...]:
         """What had to be done to how many of the inputs computed now, as sentences to say aloud."""

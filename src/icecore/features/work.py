@@ -16,6 +16,7 @@ from icecore.data import Dataset
 from icecore.errors import StoreError
 from icecore.features.pipeline import Job, compute
 from icecore.features.progress import Progress
+from icecore.features.stages import Stages
 from icecore.features.trust import set_aside_what_differs
 from icecore.features.writing import Writer
 from icecore.prefix import Column
@@ -38,6 +39,7 @@ class Work:
         failed: rows that came to nothing, with the reasons.
         computed: which items went through the network, the first of equal ones, (n,).
         remarks: what was remarked of how many of them.
+        stages: clocks of reading, forward and writing.
     """
 
     backbone: Extractor
@@ -46,9 +48,10 @@ class Work:
     table: Table
     wanted: Mapping[Column, str]
     batch_size: int
-    workers: int
+    workers: int | None
     failed: dict[bytes, str] = field(default_factory=dict)
     remarks: Counter[str] = field(default_factory=Counter)
+    stages: Stages = field(default_factory=Stages)
 
     def __post_init__(self) -> None:
         self.computed = np.zeros(len(self.rows), bool)
@@ -93,11 +96,16 @@ class Work:
         for columns, group in self._by_lack(at):
             through_network = any(column.layer != INPUT for column in columns)
             batches = compute(
-                self.backbone, self._jobs(group), columns, batch_size=self.batch_size, workers=self.workers
+                self.backbone,
+                self._jobs(group),
+                columns,
+                batch_size=self.batch_size,
+                workers=self.workers,
+                stages=self.stages,
             )
             with (
                 progress.task("extracting" if through_network else "reading", len(group)) as task,
-                Writer(self.table, self.backbone, {column: self.wanted[column] for column in columns}) as writer,
+                Writer(self.table, self.backbone, {c: self.wanted[c] for c in columns}, self.stages) as writer,
                 closing(batches),
             ):
                 for done in batches:
@@ -105,7 +113,7 @@ class Work:
                     self.failed.update(done.failed)
                     if through_network:
                         self.remarks.update(done.remarks)
-                    task.advance(len(done.rows) + len(done.failed))
+                    task.advance(len(done.rows) + len(done.failed), self.stages.bottleneck)
             self.computed[group] |= through_network
 
     def _by_lack(self, at: Positions) -> Iterator[tuple[list[Column], Positions]]:
