@@ -87,5 +87,4 @@ def _all_bad(dataset: Dataset, reasons: Mapping[int, str]) -> tuple[BadItem, ...
 
 def _report(found: Found, seconds: float) -> Report:
     computed = int((found.computed & found.good).sum())
-    stages = {stage: round(spent, 3) for stage, spent in found.stages.items()}
-    return Report(computed, int(found.good.sum()) - computed, seconds, found.remarks, stages)
+    return Report(computed, int(found.good.sum()) - computed, seconds, found.remarks, found.stages)
