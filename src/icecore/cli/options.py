@@ -42,8 +42,10 @@ Target = Annotated[
     list[str] | None, typer.Option("--target", "-t", help="Column of a table that holds the labels. May be repeated.")
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")]
-BatchSize = Annotated[int, typer.Option(min=1, help="Items in one forward pass.")]
-Workers = Annotated[int | None, typer.Option(min=1, help="Threads that read and decode. By default one a core.")]
+BatchSize = Annotated[int, typer.Option(min=1, help="Items in one forward pass; of texts, 64 tokens for each.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Threads that read and decode. By default as many as the network needs.")
+]
 StoreDir = Annotated[
     Path | None,
     typer.Option(
