@@ -135,6 +135,11 @@ class SequenceBackbone(TorchBackbone):
         size = self._suits(batch)
         return [batch[i : i + size] for i in range(0, len(batch), size)]
 
+    def whole(self, layer: str) -> bool:
+        """Padding is cut away and windows are joined before anything is pooled."""
+        del layer
+        return False
+
     def probes(self) -> list[dict[str, Tensor]]:
         """Batches of `PROBE_ITEMS` items, the shorter first."""
         return [self.stack([self.prepare(sample)] * PROBE_ITEMS) for sample in self.samples]
@@ -202,7 +207,8 @@ class SequenceBackbone(TorchBackbone):
             stacked[self._mask] = (torch.arange(longest) < lengths[:, None]).long()
         return {name: value.to(self.device, non_blocking=True) for name, value in stacked.items()}
 
-    def _input(self, batch: Sequence[Windows], stacked: Any) -> Tensor:
+    def raw(self, batch: Sequence[Windows], stacked: Any) -> Tensor:
+        """The layer `input`, (n, d)."""
         del stacked
         assert self._raw is not None  # noqa: S101 - else there is no such layer
         return torch.stack([torch.as_tensor(self._raw(item.decoded), dtype=torch.float32) for item in batch])

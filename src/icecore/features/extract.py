@@ -87,4 +87,4 @@ def _all_bad(dataset: Dataset, reasons: Mapping[int, str]) -> tuple[BadItem, ...
 
 def _report(found: Found, seconds: float) -> Report:
     computed = int((found.computed & found.good).sum())
-    return Report(computed, int(found.good.sum()) - computed, seconds, found.remarks)
+    return Report(computed, int(found.good.sum()) - computed, seconds, found.remarks, tuple(found.engines))

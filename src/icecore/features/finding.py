@@ -21,6 +21,7 @@ from icecore.features.hashing import row_keys
 from icecore.features.progress import Progress
 from icecore.features.work import Work
 from icecore.prefix import Column, canonical_pooling, column_key, network_about, network_key
+from icecore.prefix.engines import Verdicts
 from icecore.store import RowKeys, Store
 
 Mask: TypeAlias = NDArray[np.bool_]
@@ -47,6 +48,7 @@ class Found:
         computed: which items went through a network, the first of equal ones, (n,).
         remarks: what was remarked of how many of them, or of their parts.
         parts: where items are tuples, the same of each part, by its name.
+        engines: which engines were chosen to compute, and why, where there was a choice.
     """
 
     rows: RowKeys
@@ -57,6 +59,7 @@ class Found:
     computed: Mask
     remarks: Mapping[str, int] = field(default_factory=dict)
     parts: Mapping[str, Found] = field(default_factory=dict)
+    engines: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,8 @@ class Finder:
         readable, own = only(good, dataset, rows)
         table = self.store.table(network_key(backbone), network_about(backbone))
         wanted = {column: column_key(backbone, column) for column in columns}
-        work = Work(backbone, readable, own, table, wanted, self.batch_size, self.workers)
+        verdicts = Verdicts(self.store.root)
+        work = Work(backbone, readable, own, table, wanted, self.batch_size, self.workers, verdicts)
         if wanted:
             work.run(self.progress)
         failed = np.flatnonzero(own.isin(work.failed))
@@ -85,7 +89,7 @@ class Finder:
         good[at[failed]] = False
         computed = np.zeros(len(rows), bool)
         computed[at] = work.computed
-        return Found(rows, good, reasons, wanted, table, computed, dict(work.remarks.most_common()))
+        return Found(rows, good, reasons, wanted, table, computed, dict(work.remarks.most_common()), engines=work.engines)
 
     def _in_parts(self, backbone: JoinedBackbone, dataset: Dataset, columns: Sequence[Column]) -> Found:
         """Rows of tuples: those of their parts, which must all be good."""
@@ -100,7 +104,8 @@ class Finder:
         source = SideBySide(parts, apart, {wanted[column]: way for column, way in ways.items()})
         computed = good & _firsts(rows) & np.logical_or.reduce([_recomputed(part) for part in parts.values()])
         remarks = sum((Counter(part.remarks) for part in parts.values()), Counter[str]())
-        return Found(rows, good, reasons, wanted, source, computed, remarks, parts)
+        engines = [engine for part in parts.values() for engine in part.engines]
+        return Found(rows, good, reasons, wanted, source, computed, remarks, parts, engines)
 
 
 class SideBySide:

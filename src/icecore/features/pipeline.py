@@ -21,8 +21,9 @@ from icecore.backbones import Extractor
 from icecore.data import Item, load, remarks
 from icecore.errors import BadBatchError, BadItemError
 from icecore.features.flight import overlapped
-from icecore.features.forward import Forward, Rows, Values, finite
+from icecore.features.forward import Forward, finite
 from icecore.prefix import Column
+from icecore.prefix.engines import Rows, Runner, Values
 
 _BATCHES_AHEAD = 3  # prepared for the network
 _BATCHES_WAITING = 4  # for others that may share a batch with them
@@ -62,17 +63,23 @@ Batch: TypeAlias = list[Prepared]
 
 
 def compute(
-    backbone: Extractor, jobs: Iterable[Job], columns: Sequence[Column], *, batch_size: int, workers: int
+    backbone: Extractor,
+    jobs: Iterable[Job],
+    columns: Sequence[Column],
+    *,
+    batch_size: int,
+    workers: int,
+    runner: Runner | None = None,
 ) -> Generator[Computed, None, None]:
-    """Compute columns for jobs, in batches. A bad item fails alone. Close it when leaving early.
+    """Compute columns for jobs, in batches, by the eager engine or another. A bad item fails alone.
 
-    A network that says `in_flight` is waited for with so many batches at once.
+    So many batches are under way at once as the engine takes. Close it when leaving early.
     """
-    forward = Forward(backbone, columns)
+    forward = Forward(backbone, columns, runner)
     with closing(_prepared(backbone, jobs, ahead=batch_size * _BATCHES_AHEAD, workers=workers)) as prepared:
         batches = _batches(backbone, prepared, batch_size)
-        limit = getattr(backbone, "in_flight", 1)
-        with closing(overlapped(lambda given: list(_computed(forward, *given)), batches, limit)) as results:
+        given = overlapped(lambda given: list(_computed(forward, *given)), batches, forward.in_flight)
+        with closing(given) as results:
             for computed in results:
                 yield from computed
 
@@ -95,6 +102,12 @@ def _prepared(backbone: Extractor, jobs: Iterable[Job], *, ahead: int, workers: 
                     future.cancel()
     finally:
         torch.set_num_threads(threads)  # each thread has its own number, but the last one set is that of new threads
+
+
+def prepared_batch(backbone: Extractor, jobs: Sequence[Job]) -> list[Any]:
+    """Prepared inputs of jobs that may share a batch with the first good one; empty where none is good."""
+    good = [one for one in _prepared(backbone, jobs, ahead=len(jobs), workers=1) if not one.reason]
+    return [one.value for one in good if backbone.bucket(one.value) == backbone.bucket(good[0].value)]
 
 
 def _prepare(backbone: Extractor, job: Job) -> Prepared:

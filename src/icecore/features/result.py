@@ -24,12 +24,14 @@ class Report:
         seconds: all in all.
         remarks: what was remarked of how many of the computed ones, such as that they were cut or resampled; the most
             frequent first.
+        engines: which engines were chosen to compute, and why, where there was a choice.
     """
 
     computed: int
     reused: int
     seconds: float
     remarks: Mapping[str, int] = field(default_factory=dict)
+    engines: tuple[str, ...] = ()
 
     def notes(self, modality: str) -> tuple[str, ...]:
         """What had to be done to how many of the inputs computed now, as sentences to say aloud."""

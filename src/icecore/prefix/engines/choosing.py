@@ -1,0 +1,172 @@
+"""Which engine is to run a prefix: measured on the user's own inputs, never assumed."""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from icecore.backbones import INPUT, Extractor
+from icecore.errors import BackboneError, IcecoreError
+from icecore.prefix.columns import Column, precision_of
+from icecore.prefix.engines.catalogue import EAGER, installed, require_engine
+from icecore.prefix.engines.eager import Eager
+from icecore.prefix.engines.graph import compiled
+from icecore.prefix.engines.tolerance import TOLERANCES, apart, said
+from icecore.prefix.engines.values import Runner
+from icecore.prefix.engines.verdicts import Verdict
+
+_CHECKED = 4  # items whose values are compared with the eager engine's in float32
+# About what making an engine takes, before it is known for the network; probing one has to promise more than that.
+_COMPILING = {"openvino": 6.0, "onnxruntime": 10.0, "compile": 40.0}
+_WORTH = 2.0  # times that long must the rest of the work take
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A runner, and why it was chosen."""
+
+    runner: Runner
+    why: str
+
+
+def can_choose(backbone: Extractor, columns: Sequence[Column]) -> bool:
+    """Whether anything but the network's own forward can run these columns."""
+    return hasattr(backbone, "whole_pass") and any(column.layer != INPUT for column in columns)
+
+
+def named(backbone: Any, columns: Sequence[Column], engine: str, batch: Sequence[Any]) -> Runner:
+    """The engine that was asked for, checked on a few prepared inputs.
+
+    Raises BackboneError where it cannot run this network, or gives other features.
+    """
+    require_engine(engine)
+    try:
+        runner = _made(backbone, columns, engine)
+        wrong = _wrong(backbone, columns, runner, batch)
+    except IcecoreError:
+        raise
+    except Exception as error:
+        raise BackboneError(
+            f"The engine {engine} cannot run {backbone.id}: {_first_line(error)}.",
+            do="Use --engine auto, which takes one that can, or eager.",
+        ) from error
+    if wrong:
+        raise BackboneError(
+            f"The features of {backbone.id} by the engine {engine} in {precision_of(backbone)} differ from those of "
+            f"its own forward in float32 by {wrong}.",
+            do="Use --engine eager." if precision_of(backbone) == "float32" else "Use --precision float32.",
+        )
+    return runner
+
+
+def worth_probing(backbone: Any, seconds_left: float) -> bool:
+    """Whether so much work is left that trying engines may pay."""
+    device = torch.device(backbone.device)
+    return any(seconds_left > _WORTH * _COMPILING[name] for name in installed(device, precision_of(backbone)))
+
+
+def probe(backbone: Any, columns: Sequence[Column], batch: Sequence[Any], left: int, eager: float) -> Verdict:
+    """Measure the engines that are installed, as long as trying the next one may pay.
+
+    Args:
+        backbone: the network.
+        columns: what is wanted of it.
+        batch: prepared inputs of one bucket.
+        left: how many items are still to do.
+        eager: seconds an item that the eager engine takes.
+    """
+    verdict = Verdict(seconds={EAGER: eager})
+    for engine in installed(torch.device(backbone.device), precision_of(backbone)):
+        if left * min(verdict.seconds.values()) < _WORTH * _COMPILING[engine]:
+            verdict.rejected[engine] = "trying it would take as long as the work itself"
+        else:
+            _try(engine, backbone, columns, batch, verdict)
+    return verdict
+
+
+def chosen(backbone: Any, columns: Sequence[Column], verdict: Verdict, left: int) -> Choice:
+    """The fastest engine of a verdict for so many items."""
+    engine = verdict.fastest(left)
+    return Choice(_made(backbone, columns, engine), _why(engine, verdict))
+
+
+def _try(engine: str, backbone: Any, columns: Sequence[Column], batch: Sequence[Any], verdict: Verdict) -> None:
+    began = time.perf_counter()
+    try:
+        runner = _made(backbone, columns, engine)
+        wrong = _wrong(backbone, columns, runner, batch)
+        verdict.compiling[engine] = time.perf_counter() - began
+        if wrong:
+            verdict.rejected[engine] = f"its features differ by {wrong}"
+        else:
+            verdict.seconds[engine] = _seconds(runner, batch)
+    except Exception as error:  # noqa: BLE001 - whatever a compiler cannot do, the eager engine does
+        verdict.rejected[engine] = _first_line(error)
+
+
+def _made(backbone: Any, columns: Sequence[Column], engine: str) -> Runner:
+    """A runner, made once for a network: calls in the same process share it."""
+    if engine == EAGER:
+        return Eager(backbone, columns)
+    case = (engine, backbone.precision, tuple(columns), torch.get_num_threads())
+    if case not in backbone.runners:
+        with _quiet():
+            backbone.runners[case] = compiled(backbone, columns, engine)
+    runner: Runner = backbone.runners[case]
+    return runner
+
+
+def _wrong(backbone: Any, columns: Sequence[Column], runner: Runner, batch: Sequence[Any]) -> str:
+    """How a runner's values differ from the eager ones in float32, where that is more than may be."""
+    precision, few = precision_of(backbone), list(batch[:_CHECKED])
+    if runner.engine == EAGER and precision == "float32":
+        return ""
+    here, there = runner(few), Eager(backbone.in_float32(), columns)(few)
+    worst = max(apart(list(here[column]), list(there[column]), precision) for column in columns)
+    return "" if worst <= TOLERANCES[precision] else said(worst, precision)
+
+
+def _seconds(runner: Runner, batch: Sequence[Any]) -> float:
+    """Seconds an item, with as many batches at once as the runner takes; what the first run sets up is left out."""
+    runner(batch)
+    with ThreadPoolExecutor(runner.in_flight) as pool:
+        began = time.perf_counter()
+        list(pool.map(runner, [batch] * runner.in_flight))
+        return (time.perf_counter() - began) / (runner.in_flight * len(batch))
+
+
+def _why(engine: str, verdict: Verdict) -> str:
+    """One sentence."""
+    rates = [f"{name} {1 / seconds:.3g}" for name, seconds in sorted(verdict.seconds.items(), key=lambda one: one[1])]
+    tried = f"items a second on this machine: {', '.join(rates)}" if len(rates) > 1 else ""
+    refused = [f"{name} was left out: {reason}" for name, reason in verdict.rejected.items()]
+    return f"{engine} ({'; '.join(part for part in (tried, *refused) if part)})"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Compilers speak of their own affairs."""
+    loggers = [logging.getLogger(name) for name in ("torch.export", "torch.onnx", "torch._dynamo", "openvino")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0].rstrip(".")[:200]
