@@ -41,6 +41,8 @@ class _OnFeatures(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyp
     pooling: str
     batch_size: int
     device: str
+    precision: str
+    engine: str
     store: Any
 
     def __sklearn_tags__(self) -> Tags:
@@ -55,7 +57,7 @@ class _OnFeatures(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyp
         return self._extracted(X)
 
     def _extracted(self, X: Any) -> dict[str, np.ndarray]:
-        backbone = loaded(self._network, self.device)
+        backbone = self._backbone()
         features: Features = extract(
             backbone,
             read(X, labelled=False, modality=backbone.modality),
@@ -66,6 +68,9 @@ class _OnFeatures(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyp
             progress=Silent(),
         )
         return {layer: features.matrix(layer) for layer in features.layers}
+
+    def _backbone(self) -> Extractor:
+        return loaded(self._network, device=self.device, precision=self.precision, engine=self.engine)
 
     @property
     def _network(self) -> str | PretrainedModel:
@@ -91,6 +96,8 @@ class FeatureExtractor(TransformerMixin, _OnFeatures):  # type: ignore[misc]  # 
         pooling: see there.
         batch_size: items in one forward pass.
         device: `cpu`, `cuda`, `mps` or `auto`.
+        precision: `float32` or `bfloat16`; see `PretrainedModel.load`.
+        engine: `auto`, `eager`, `openvino`, `onnxruntime` or `compile`; see there.
         store: a folder; by default `ICECORE_STORE` or the user's cache directory.
 
     An item that cannot be read is an error here, because scikit-learn knows rows by their position alone.
@@ -110,6 +117,8 @@ class FeatureExtractor(TransformerMixin, _OnFeatures):  # type: ignore[misc]  # 
         *,
         batch_size: int = 32,
         device: str = "auto",
+        precision: str = "float32",
+        engine: str = "auto",
         store: Any = None,
     ) -> None:
         self.backbone = backbone
@@ -117,6 +126,8 @@ class FeatureExtractor(TransformerMixin, _OnFeatures):  # type: ignore[misc]  # 
         self.pooling = pooling
         self.batch_size = batch_size
         self.device = device
+        self.precision = precision
+        self.engine = engine
         self.store = store
 
     def __sklearn_tags__(self) -> Tags:
@@ -152,6 +163,8 @@ class TransferClassifier(ClassifierMixin, _OnFeatures):  # type: ignore[misc]  #
         balanced: let every class count the same, however rare it is.
         batch_size: items in one forward pass.
         device: `cpu`, `cuda`, `mps` or `auto`.
+        precision: `float32` or `bfloat16`; see `PretrainedModel.load`.
+        engine: `auto`, `eager`, `openvino`, `onnxruntime` or `compile`; see there.
         store: a folder; by default `ICECORE_STORE` or the user's cache directory.
         random_state: seed of the head and of the choice.
 
@@ -179,6 +192,8 @@ class TransferClassifier(ClassifierMixin, _OnFeatures):  # type: ignore[misc]  #
         balanced: bool = False,
         batch_size: int = 32,
         device: str = "auto",
+        precision: str = "float32",
+        engine: str = "auto",
         store: Any = None,
         random_state: Any = 0,
     ) -> None:
@@ -190,6 +205,8 @@ class TransferClassifier(ClassifierMixin, _OnFeatures):  # type: ignore[misc]  #
         self.balanced = balanced
         self.batch_size = batch_size
         self.device = device
+        self.precision = precision
+        self.engine = engine
         self.store = store
         self.random_state = random_state
 
@@ -241,7 +258,7 @@ class TransferClassifier(ClassifierMixin, _OnFeatures):  # type: ignore[misc]  #
                 "Features already made cannot be fine-tuned: there is no network below them.",
                 do="Fit on inputs (paths, images, texts) with a backbone, and give these.",
             )
-        backbone = loaded(self._network, self.device)
+        backbone = self._backbone()
         defaults = {"class_weight": "balanced" if self.balanced else None, "seed": self._seed()}
         self.tuning_, tuned = tune(
             self._predictor(backbone),

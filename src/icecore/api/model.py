@@ -26,6 +26,7 @@ from icecore.errors import UsageError
 from icecore.evaluation import duplicate_groups
 from icecore.features import Features, Progress, extract
 from icecore.prefix import columns_of, raw_columns
+from icecore.prefix.engines import require_engine
 from icecore.store import Store
 
 
@@ -294,11 +295,21 @@ class TransferModel:
         *,
         backbone: PretrainedModel | str | None = None,
         device: str | None = None,
+        engine: str = "auto",
         store: Store | str | os.PathLike[str] | None = None,
         require_licence: str | None = None,
         trust_remote_code: bool = False,
     ) -> TransferModel:
         """Load a saved model. The backbone found must be the one that it was trained on.
+
+        Args:
+            path: its folder.
+            backbone: the same network elsewhere, where its own cannot be found.
+            device: where it runs.
+            engine: what runs it; see `PretrainedModel.load`. The precision is the model's own.
+            store: where features are kept.
+            require_licence: see `PretrainedModel.load`.
+            trust_remote_code: see `PretrainedModel.load`.
 
         Raises ArtifactError, FingerprintError, LicenceError.
         """
@@ -307,6 +318,7 @@ class TransferModel:
             Path(path).expanduser(),
             backbone=given,
             device=device,
+            engine=require_engine(engine),
             require_licence=require_licence,
             trust_remote_code=trust_remote_code,
         )

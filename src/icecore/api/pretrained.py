@@ -15,6 +15,7 @@ from icecore.backbones import Extractor, Layer, Licence
 from icecore.backbones.torchvision_ops import ensure_torchvision_imports
 from icecore.features import Features, Progress, extract
 from icecore.prefix import Prefix, Suffix, blocks, columns_of, cut
+from icecore.prefix.engines import require_engine
 from icecore.store import Store
 from icecore.training.unfreezing import cuttable
 
@@ -51,6 +52,8 @@ class PretrainedModel:
         *,
         preprocess: Any = None,
         device: str | None = None,
+        precision: str = "float32",
+        engine: str = "auto",
         trust_remote_code: bool = False,
         require_licence: str | None = None,
     ) -> PretrainedModel:
@@ -61,6 +64,10 @@ class PretrainedModel:
             preprocess: overrides the network's own: a `preprocess.json`, its fields, or a callable from a PIL image to
                 a float tensor (channels, height, width).
             device: `cpu`, `cuda`, `mps` or `auto` (a GPU where there is one).
+            precision: `float32`, or `bfloat16`, which is faster where the processor or GPU has units for it and
+                changes features a little (cosine 0.999 or more, which is checked). Part of the keys of features.
+            engine: what runs the network: `auto` tries those installed where there is enough to do; `eager` (the
+                network's own code), `openvino`, `onnxruntime`, `compile` (torch's compiler). All agree.
             trust_remote_code: let Transformers run code that comes with the weights.
             require_licence: `permissive`, or names of licences separated by commas.
 
@@ -72,6 +79,8 @@ class PretrainedModel:
                 id,
                 preprocess=open_preprocessing(preprocess),
                 device=device,
+                precision=precision,
+                engine=require_engine(engine),
                 trust_remote_code=trust_remote_code,
                 require_licence=require_licence,
             )
@@ -79,7 +88,14 @@ class PretrainedModel:
 
     @classmethod
     def wrap(
-        cls, module: nn.Module, *, preprocess: Any, name: str = "wrapped", device: str | None = "cpu"
+        cls,
+        module: nn.Module,
+        *,
+        preprocess: Any,
+        name: str = "wrapped",
+        device: str | None = "cpu",
+        precision: str = "float32",
+        engine: str = "auto",
     ) -> PretrainedModel:
         """Take a network that is already in memory.
 
@@ -89,6 +105,8 @@ class PretrainedModel:
             preprocess: as in `load`; it cannot be guessed.
             name: what it is called in tables. The key of its features is made of its weights, structure and code.
             device: where it runs.
+            precision: as in `load`.
+            engine: as in `load`.
 
         Example:
             >>> from torch import nn
@@ -97,7 +115,12 @@ class PretrainedModel:
             >>> model.layer("last").shape
             (8,)
         """
-        return cls(backbones.wrap(module, preprocess=open_preprocessing(preprocess), name=name, device=device))
+        own = open_preprocessing(preprocess)
+        return cls(
+            backbones.wrap(
+                module, preprocess=own, name=name, device=device, precision=precision, engine=require_engine(engine)
+            )
+        )
 
     @property
     def id(self) -> str:

@@ -39,6 +39,8 @@ def fit(
     include_backbone: bool = False,
     preprocess: Any = None,
     device: str | None = None,
+    precision: str = "float32",
+    engine: str = "auto",
     store: Any = None,
     require_licence: str | None = None,
     trust_remote_code: bool = False,
@@ -60,6 +62,8 @@ def fit(
         include_backbone: see `TransferModel.save`.
         preprocess: see `PretrainedModel.load`.
         device: see `PretrainedModel.load`.
+        precision: see `PretrainedModel.load`.
+        engine: see `PretrainedModel.load`.
         store: a folder for features.
         require_licence: see `PretrainedModel.load`.
         trust_remote_code: see `PretrainedModel.load`.
@@ -74,7 +78,15 @@ def fit(
     if backbone is None:
         data, y = _read(data, y, options), None
         backbone, note = _bundled(data)
-    net = _net(backbone, preprocess, device, require_licence, trust_remote_code)
+    net = _net(
+        backbone,
+        preprocess=preprocess,
+        device=device,
+        precision=precision,
+        engine=engine,
+        require_licence=require_licence,
+        trust_remote_code=trust_remote_code,
+    )
     model = TransferModel(
         net, head=head, layers=layers, pooling=pooling, class_weight=class_weight, seed=seed, store=store
     )
@@ -160,6 +172,8 @@ def extract(
     pooling: str = "mean",
     preprocess: Any = None,
     device: str | None = None,
+    precision: str = "float32",
+    engine: str = "auto",
     require_licence: str | None = None,
     trust_remote_code: bool = False,
     progress: Progress | bool = True,
@@ -175,6 +189,8 @@ def extract(
         pooling: see there.
         preprocess: see `PretrainedModel.load`.
         device: see there.
+        precision: see there.
+        engine: see there.
         require_licence: see there.
         trust_remote_code: see there.
         progress: show it on standard error.
@@ -182,7 +198,15 @@ def extract(
     """
     path = Path(out).expanduser()
     writer_for(path)
-    net = _net(backbone, preprocess, device, require_licence, trust_remote_code)
+    net = _net(
+        backbone,
+        preprocess=preprocess,
+        device=device,
+        precision=precision,
+        engine=engine,
+        require_licence=require_licence,
+        trust_remote_code=trust_remote_code,
+    )
     features = net.extract_features(data, layers=layers, pooling=pooling, progress=progress, **options)
     write(features, path)
     return Extraction(features, path, (*net.backbone.notes, *features.notes))
@@ -192,19 +216,5 @@ def _model(model: TransferModel | str | os.PathLike[str]) -> TransferModel:
     return model if isinstance(model, TransferModel) else TransferModel.load(model)
 
 
-def _net(
-    backbone: str | PretrainedModel,
-    preprocess: Any,
-    device: str | None,
-    require_licence: str | None,
-    trust_remote_code: bool,
-) -> PretrainedModel:
-    if isinstance(backbone, PretrainedModel):
-        return backbone
-    return PretrainedModel.load(
-        backbone,
-        preprocess=preprocess,
-        device=device,
-        require_licence=require_licence,
-        trust_remote_code=trust_remote_code,
-    )
+def _net(backbone: str | PretrainedModel, **how: Any) -> PretrainedModel:
+    return backbone if isinstance(backbone, PretrainedModel) else PretrainedModel.load(backbone, **how)

@@ -48,9 +48,7 @@ class Way:
         call = self.trace.calls.get(layer)
         return call.finished if call is not None and call.takeable else None
 
-    def run(
-        self, module: nn.Module, batch: Any, layers: Collection[str], take: Take, *, leave: bool = True
-    ) -> None:
+    def run(self, module: nn.Module, batch: Any, layers: Collection[str], take: Take, *, leave: bool = True) -> None:
         """Take layers of this way, and `leave` it after the last of them."""
         times = {layer: self.time(layer) or 0 for layer in layers}
         stop = max(times, key=times.__getitem__)

@@ -54,6 +54,7 @@ def fine_tune(
     target: options.Target = None,
     input_col: options.InputCol = None,
     device: options.Device = "auto",
+    engine: options.Engine = "auto",
     workers: options.Workers = None,
     store: options.StoreDir = None,
     strict: options.Strict = False,
@@ -64,7 +65,7 @@ def fine_tune(
     from icecore import api
 
     loaded = api.TransferModel.load(
-        model, backbone=backbone, device=device, store=store, require_licence=require_licence,
+        model, backbone=backbone, device=device, engine=engine, store=store, require_licence=require_licence,
         trust_remote_code=trust_remote_code,
     )  # fmt: skip
     report = api.fine_tune(

@@ -41,6 +41,8 @@ def fit(
     input_col: options.InputCol = None,
     preprocess: options.Preprocess = None,
     device: options.Device = "auto",
+    precision: options.Precision = "float32",
+    engine: options.Engine = "auto",
     batch_size: options.BatchSize = 32,
     workers: options.Workers = None,
     store: options.StoreDir = None,
@@ -55,8 +57,8 @@ def fit(
         data, backbone=backbone, out=out, head=head, layers=layer, pooling=pooling,
         class_weight="balanced" if balanced else None, folds=folds, repeats=repeats, seed=seed,
         include_backbone=include_backbone, target=target, input_col=input_col, preprocess=preprocess, device=device,
-        batch_size=batch_size, workers=workers, store=store, strict=strict, require_licence=require_licence,
-        trust_remote_code=trust_remote_code, progress=not json,
+        precision=precision, engine=engine, batch_size=batch_size, workers=workers, store=store, strict=strict,
+        require_licence=require_licence, trust_remote_code=trust_remote_code, progress=not json,
     )  # fmt: skip
     if json:
         print_json(model.report.to_json())

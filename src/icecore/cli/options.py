@@ -42,6 +42,16 @@ Target = Annotated[
     list[str] | None, typer.Option("--target", "-t", help="Column of a table that holds the labels. May be repeated.")
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")]
+Precision = Annotated[
+    str,
+    typer.Option(help="float32, or bfloat16: faster where the hardware has units for it, features a little coarser."),
+]
+Engine = Annotated[
+    str,
+    typer.Option(
+        help="What runs the network: auto, eager, openvino, onnxruntime, compile. auto measures those installed."
+    ),
+]
 BatchSize = Annotated[int, typer.Option(min=1, help="Items in one forward pass.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Threads that read and decode. By default one a core.")]
 StoreDir = Annotated[

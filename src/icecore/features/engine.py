@@ -17,6 +17,7 @@ from icecore.prefix import Column, precision_of
 from icecore.prefix.engines import (
     AUTO,
     EAGER,
+    Choice,
     Runner,
     Verdict,
     Verdicts,
@@ -60,7 +61,7 @@ class Engines:
         elif engine == AUTO:
             yield from self._measured(columns, n, jobs)
         else:
-            yield self._named(columns, engine, jobs), slice(n)
+            yield self._told(self._named(columns, engine, jobs)), slice(n)
 
     def _measured(
         self, columns: Sequence[Column], n: int, jobs: Callable[[slice], Sequence[Job]]
@@ -77,17 +78,23 @@ class Engines:
             yield eager, slice(done, n)
             return
         choice = chosen(self.backbone, columns, verdict, n - done)
-        if choice.runner.engine != EAGER:
-            self.used.append(choice.why)
-            tell(self.progress, f"Engine: {choice.why}")
-        yield choice.runner, slice(done, n)
+        yield self._told(choice), slice(done, n)
 
     def _eager(self, columns: Sequence[Column], jobs: Callable[[slice], Sequence[Job]]) -> Runner | None:
         """The eager engine; in a lower precision it is checked like any other."""
-        return None if precision_of(self.backbone) == "float32" else self._named(columns, EAGER, jobs)
+        if precision_of(self.backbone) == "float32":
+            return None
+        return self._told(self._named(columns, EAGER, jobs))
 
-    def _named(self, columns: Sequence[Column], engine: str, jobs: Callable[[slice], Sequence[Job]]) -> Runner:
+    def _named(self, columns: Sequence[Column], engine: str, jobs: Callable[[slice], Sequence[Job]]) -> Choice:
         return named(self.backbone, columns, engine, prepared_batch(self.backbone, jobs(slice(_FIRST))))
+
+    def _told(self, choice: Choice) -> Runner:
+        """The runner of a choice; why it was chosen is said, where there was a choice."""
+        if choice.why and choice.why not in self.used:
+            self.used.append(choice.why)
+            tell(self.progress, f"Engine: {choice.why}")
+        return choice.runner
 
     def _probed(self, columns: Sequence[Column], jobs: Sequence[Job], left: int, eager: float) -> Verdict | None:
         batch = prepared_batch(self.backbone, jobs)

@@ -89,7 +89,9 @@ class Finder:
         good[at[failed]] = False
         computed = np.zeros(len(rows), bool)
         computed[at] = work.computed
-        return Found(rows, good, reasons, wanted, table, computed, dict(work.remarks.most_common()), engines=work.engines)
+        return Found(
+            rows, good, reasons, wanted, table, computed, dict(work.remarks.most_common()), engines=work.engines
+        )
 
     def _in_parts(self, backbone: JoinedBackbone, dataset: Dataset, columns: Sequence[Column]) -> Found:
         """Rows of tuples: those of their parts, which must all be good."""

@@ -5,9 +5,9 @@ of the same pass, poolings included, which `program` exports: OpenVINO, ONNX Run
 """
 
 from icecore.prefix.engines.catalogue import AUTO, EAGER, ENGINES, require_engine, versions_of
-from icecore.prefix.engines.eager import Eager
-from icecore.prefix.engines.graph import Compiled, compiled
 from icecore.prefix.engines.choosing import Choice, can_choose, chosen, named, probe, worth_probing
+from icecore.prefix.engines.compiled import Compiled, compiled
+from icecore.prefix.engines.eager import Eager
 from icecore.prefix.engines.tolerance import TOLERANCES, apart, said
 from icecore.prefix.engines.values import Rows, Runner, Values, joined
 from icecore.prefix.engines.verdicts import Verdict, Verdicts

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,8 +18,8 @@ from icecore.backbones import INPUT, Extractor
 from icecore.errors import BackboneError, IcecoreError
 from icecore.prefix.columns import Column, precision_of
 from icecore.prefix.engines.catalogue import EAGER, installed, require_engine
+from icecore.prefix.engines.compiled import compiled
 from icecore.prefix.engines.eager import Eager
-from icecore.prefix.engines.graph import compiled
 from icecore.prefix.engines.tolerance import TOLERANCES, apart, said
 from icecore.prefix.engines.values import Runner
 from icecore.prefix.engines.verdicts import Verdict
@@ -26,6 +27,7 @@ from icecore.prefix.engines.verdicts import Verdict
 _CHECKED = 4  # items whose values are compared with the eager engine's in float32
 # About what making an engine takes, before it is known for the network; probing one has to promise more than that.
 _COMPILING = {"openvino": 6.0, "onnxruntime": 10.0, "compile": 40.0}
+_IN_FLOAT32 = " in float32"
 _WORTH = 2.0  # times that long must the rest of the work take
 
 
@@ -42,15 +44,16 @@ def can_choose(backbone: Extractor, columns: Sequence[Column]) -> bool:
     return hasattr(backbone, "whole_pass") and any(column.layer != INPUT for column in columns)
 
 
-def named(backbone: Any, columns: Sequence[Column], engine: str, batch: Sequence[Any]) -> Runner:
+def named(backbone: Any, columns: Sequence[Column], engine: str, batch: Sequence[Any]) -> Choice:
     """The engine that was asked for, checked on a few prepared inputs.
 
-    Raises BackboneError where it cannot run this network, or gives other features.
+    What bfloat16 would change by more than its tolerance is computed in float32, which is within it.
+
+    Raises BackboneError where the engine cannot run this network, or gives other features in float32 too.
     """
     require_engine(engine)
     try:
-        runner = _made(backbone, columns, engine)
-        wrong = _wrong(backbone, columns, runner, batch)
+        found = _checked(backbone, columns, engine, batch)
     except IcecoreError:
         raise
     except Exception as error:
@@ -58,13 +61,13 @@ def named(backbone: Any, columns: Sequence[Column], engine: str, batch: Sequence
             f"The engine {engine} cannot run {backbone.id}: {_first_line(error)}.",
             do="Use --engine auto, which takes one that can, or eager.",
         ) from error
-    if wrong:
+    if found.runner is None:
         raise BackboneError(
-            f"The features of {backbone.id} by the engine {engine} in {precision_of(backbone)} differ from those of "
-            f"its own forward in float32 by {wrong}.",
-            do="Use --engine eager." if precision_of(backbone) == "float32" else "Use --precision float32.",
+            f"The features of {backbone.id} by the engine {engine} differ from those of its own forward by "
+            f"{found.wrong}.",
+            do="Use --engine eager.",
         )
-    return runner
+    return Choice(found.runner, found.wrong and f"{found.label}: bfloat16 would change features by {found.wrong}")
 
 
 def worth_probing(backbone: Any, seconds_left: float) -> bool:
@@ -94,32 +97,55 @@ def probe(backbone: Any, columns: Sequence[Column], batch: Sequence[Any], left: 
 
 def chosen(backbone: Any, columns: Sequence[Column], verdict: Verdict, left: int) -> Choice:
     """The fastest engine of a verdict for so many items."""
-    engine = verdict.fastest(left)
-    return Choice(_made(backbone, columns, engine), _why(engine, verdict))
+    label = verdict.fastest(left)
+    return Choice(_made(backbone, columns, label), _why(label, verdict))
 
 
 def _try(engine: str, backbone: Any, columns: Sequence[Column], batch: Sequence[Any], verdict: Verdict) -> None:
     began = time.perf_counter()
     try:
-        runner = _made(backbone, columns, engine)
-        wrong = _wrong(backbone, columns, runner, batch)
-        verdict.compiling[engine] = time.perf_counter() - began
-        if wrong:
-            verdict.rejected[engine] = f"its features differ by {wrong}"
-        else:
-            verdict.seconds[engine] = _seconds(runner, batch)
+        found = _checked(backbone, columns, engine, batch)
+        if found.wrong:
+            verdict.rejected[engine] = f"its features differ by {found.wrong}"
+        if found.runner is not None:
+            verdict.compiling[found.label] = time.perf_counter() - began
+            verdict.seconds[found.label] = _seconds(found.runner, batch)
     except Exception as error:  # noqa: BLE001 - whatever a compiler cannot do, the eager engine does
         verdict.rejected[engine] = _first_line(error)
 
 
-def _made(backbone: Any, columns: Sequence[Column], engine: str) -> Runner:
-    """A runner, made once for a network: calls in the same process share it."""
-    if engine == EAGER:
-        return Eager(backbone, columns)
-    case = (engine, backbone.precision, tuple(columns), torch.get_num_threads())
+@dataclass(frozen=True)
+class _Checked:
+    """An engine that was made: with what it is called, or without a runner where its values are wrong."""
+
+    label: str
+    runner: Runner | None
+    wrong: str = ""
+
+
+def _checked(backbone: Any, columns: Sequence[Column], engine: str, batch: Sequence[Any]) -> _Checked:
+    runner = _made(backbone, columns, engine)
+    wrong = _wrong(backbone, columns, runner, batch)
+    if not wrong:
+        return _Checked(engine, runner)
+    label = f"{engine}{_IN_FLOAT32}"
+    twin = backbone.in_float32()
+    if twin is backbone:
+        return _Checked(engine, None, wrong)
+    runner = _made(backbone, columns, label)
+    worse = _wrong(twin, columns, runner, batch)
+    return _Checked(label, None if worse else runner, worse or wrong)
+
+
+def _made(backbone: Any, columns: Sequence[Column], label: str) -> Runner:
+    """A runner by the name of its engine, made once for a network: calls in the same process share it."""
+    engine, in_float32, _ = label.partition(_IN_FLOAT32)
+    case = (label, tuple(columns), torch.get_num_threads())
     if case not in backbone.runners:
+        own = backbone.in_float32() if in_float32 else backbone
         with _quiet():
-            backbone.runners[case] = compiled(backbone, columns, engine)
+            make = partial(compiled, engine=engine) if engine != EAGER else Eager
+            backbone.runners[case] = make(own, columns)
     runner: Runner = backbone.runners[case]
     return runner
 

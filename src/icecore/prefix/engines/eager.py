@@ -53,6 +53,7 @@ class Pooled:
         self._parts: dict[Column, list[Tensor]] = defaultdict(list)
 
     def __call__(self, layer: Layer, value: Tensor) -> Tensor:
+        """Reduce an activation in all ways, and give the places of its rows, (n, 1)."""
         first = 0
         for pooling in self._ways[layer.name]:
             parts = self._parts[Column(layer.name, pooling)]

@@ -1,14 +1,15 @@
-"""A pass of a prefix as a graph: exported once, from which other engines make what they run.
+"""A pass of a prefix as a graph, from which other engines make what they run.
 
-The network's own forward is traced by `torch.export`, with the poolings of activations that need no more than the
-activation itself. What nobody asked for falls away, since nothing of it reaches an output.
+`Program` is the network's own forward, left at its end only, with the poolings of those activations that need no more
+than the activation itself. It is traced, by TorchScript (quick; sizes that Python code computes become constants) or by
+`torch.export` (sound for any number of items and any length, several times as slow). What nobody asked for falls away,
+since nothing of it reaches an output.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,56 +20,29 @@ from icecore.prefix.columns import Column
 from icecore.prefix.pooling import pool
 
 
-@dataclass(frozen=True)
-class Graph:
-    """An exported pass.
-
-    Attributes:
-        exported: takes the inputs in the order of `names`, and gives the outputs as a tuple.
-        names: of the forward's arguments; empty where it takes a single tensor.
-        outputs: what each output is: a column that is pooled already, or the name of a layer whose activation it is.
-        sizes: for each input the sizes of those axes that may not vary.
-    """
-
-    exported: torch.export.ExportedProgram
-    names: tuple[str, ...]
-    outputs: tuple[Column | str, ...]
-    sizes: tuple[Mapping[int, int], ...]
-
-    def fits(self, inputs: Sequence[Tensor]) -> bool:
-        """Whether inputs have the sizes that the graph was made for."""
-        return all(
-            value.shape[axis] == size
-            for value, sizes in zip(inputs, self.sizes, strict=True)
-            for axis, size in sizes.items()
-        )
-
-
-def export(backbone: Any, columns: Sequence[Column]) -> Graph:
-    """Export the pass of some columns, for any number of items of any length.
+class Program(nn.Module):
+    """From the inputs of a forward, in the order of `names`, to `outputs`.
 
     Args:
-        backbone: a `TorchBackbone` or a `Prefix`; it is traced as it runs now, in its precision.
+        backbone: a `TorchBackbone` or a `Prefix`.
         columns: what is wanted; the layer `input` needs no network.
 
-    Raises whatever torch raises where the network cannot be exported.
+    Attributes:
+        names: of the forward's arguments; empty where it takes a single tensor.
+        outputs: what each output is: a column that is pooled already, or the name of a layer whose activation it is.
+        examples: inputs to trace it with.
+        free: for each input its axes that may be of any size: the items, and those that follow the length.
     """
-    shorter, longer = backbone.probes()[0], backbone.probes()[-1]
-    with torch.no_grad(), backbone.running(longer) as (module, inputs):
-        names = tuple(inputs) if isinstance(inputs, Mapping) else ()
-        program = _Program(backbone, module, columns, names).eval()
-        examples, others = flat(inputs, names), flat(shorter, names)
-        free = [_free_axes(a, b) for a, b in zip(others, examples, strict=True)]
-        exported = torch.export.export(program, tuple(examples), dynamic_shapes=(tuple(free),), strict=False)
-    fixed = [{i: n for i, n in enumerate(value.shape) if i not in own} for value, own in zip(examples, free, strict=True)]
-    return Graph(exported, names, tuple(program.outputs), tuple(fixed))
 
-
-class _Program(nn.Module):
-    def __init__(self, backbone: Any, module: nn.Module, columns: Sequence[Column], names: Sequence[str]) -> None:
+    def __init__(self, backbone: Any, columns: Sequence[Column]) -> None:
         super().__init__()
-        self.module = module
-        self._backbone, self._names = backbone, names
+        shorter, longer = backbone.probes()[0], backbone.probes()[-1]
+        with torch.no_grad(), backbone.running(longer) as (module, inputs):
+            self.module = module
+        self.names = tuple(inputs) if isinstance(inputs, Mapping) else ()
+        self.examples, self.shorter = flat(inputs, self.names), flat(shorter, self.names)
+        self.free = [_free_axes(a, b) for a, b in zip(self.shorter, self.examples, strict=True)]
+        self._backbone = backbone
         self._poolings: dict[str, list[str]] = defaultdict(list)
         for column in columns:
             if column.layer != INPUT:
@@ -76,9 +50,11 @@ class _Program(nn.Module):
         self.outputs: list[Column | str] = []
         for layer, poolings in self._poolings.items():
             self.outputs += [Column(layer, p) for p in poolings] if backbone.whole(layer) else [layer]
+        self.eval()
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        stacked: Any = dict(zip(self._names, inputs, strict=True)) if self._names else inputs[0]
+        """The outputs, float32."""
+        stacked: Any = dict(zip(self.names, inputs, strict=True)) if self.names else inputs[0]
         known = self._backbone.layers()
         found: dict[Column | str, Tensor] = {}
 
@@ -92,13 +68,41 @@ class _Program(nn.Module):
         self._backbone.whole_pass(self.module, stacked, list(self._poolings), take)
         return tuple(found[output] for output in self.outputs)
 
+    def fits(self, inputs: Sequence[Tensor]) -> bool:
+        """Whether inputs have the sizes that it was traced with, where these may not vary."""
+        return all(
+            value.dim() == example.dim() and all(i in free or a == b for i, (a, b) in enumerate(_sizes(value, example)))
+            for value, example, free in zip(inputs, self.examples, self.free, strict=True)
+        )
+
+    @property
+    def by_length(self) -> bool:
+        """Whether sizes follow the length of the inputs."""
+        return any(len(free) > 1 for free in self.free)
+
+    def traced(self) -> torch.jit.ScriptModule:
+        """Traced by TorchScript. Raises what it raises."""
+        with torch.no_grad():
+            found: torch.jit.ScriptModule = torch.jit.trace(  # type: ignore[no-untyped-call]
+                self, tuple(self.examples), check_trace=False, strict=False
+            )
+        return found
+
+    def exported(self) -> torch.export.ExportedProgram:
+        """Exported by torch. Raises what it raises, and where a size that may vary becomes a constant."""
+        free = tuple(dict.fromkeys(axes, torch.export.Dim.DYNAMIC) for axes in self.free)
+        with torch.no_grad():
+            return torch.export.export(self, tuple(self.examples), dynamic_shapes=(free,), strict=False)
+
 
 def flat(stacked: Any, names: Sequence[str]) -> list[Tensor]:
     """What a forward takes, as a list."""
     return [stacked[name] for name in names] if names else [stacked]
 
 
-def _free_axes(shorter: Tensor, longer: Tensor) -> dict[int, Any]:
-    """The axis of the items, and those that follow the length."""
-    sizes = enumerate(zip(shorter.shape, longer.shape, strict=True))
-    return {axis: torch.export.Dim.DYNAMIC for axis, (a, b) in sizes if axis == 0 or a != b}
+def _free_axes(shorter: Tensor, longer: Tensor) -> set[int]:
+    return {axis for axis, (a, b) in enumerate(_sizes(shorter, longer)) if axis == 0 or a != b}
+
+
+def _sizes(one: Tensor, other: Tensor) -> list[tuple[int, int]]:
+    return list(zip(one.shape, other.shape, strict=True))

@@ -30,6 +30,8 @@ def said(worst: float, precision: str) -> str:
         >>> said(0.02, "float32")
         '0.02 of the largest value in a row, where 0.0001 is allowed'
     """
+    if worst == float("inf"):
+        return "their shape, or values that are not finite"
     return f"{worst:.2g} {_SAID[precision]}, where {TOLERANCES[precision]:g} is allowed"
 
 

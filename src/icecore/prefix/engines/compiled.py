@@ -1,4 +1,4 @@
-"""Engines that run an exported graph: how what they give becomes values by column."""
+"""Engines that run a traced program: how what they give becomes values by column."""
 
 from __future__ import annotations
 
@@ -13,54 +13,56 @@ from icecore.backbones import INPUT
 from icecore.prefix.columns import Column
 from icecore.prefix.engines.catalogue import versions_of
 from icecore.prefix.engines.eager import Eager, Pooled
-from icecore.prefix.engines.program import Graph, export, flat
+from icecore.prefix.engines.program import Program, flat
 from icecore.prefix.engines.values import Rows, Values, joined
 
 
 class Session(Protocol):
-    """A graph, ready to run. May be called from `in_flight` threads at once."""
+    """A program, ready to run. May be called from `in_flight` threads at once."""
 
     in_flight: int
 
     def __call__(self, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
-        """The graph's outputs, float32 on the CPU."""
+        """The program's outputs, float32 on the CPU."""
         ...
 
 
 class Compiled:
-    """Runs a graph of a torch network.
+    """Runs a program of a torch network.
 
     Args:
-        backbone: whose graph it is: a `TorchBackbone` or a `Prefix`.
+        backbone: whose program it is: a `TorchBackbone` or a `Prefix`.
         columns: what is wanted of each pass.
-        graph: the exported pass.
+        program: the pass.
         session: runs it.
         engine: its name.
     """
 
-    def __init__(self, backbone: Any, columns: Sequence[Column], graph: Graph, session: Session, engine: str) -> None:
-        self._backbone, self._columns, self._graph, self._session = backbone, list(columns), graph, session
+    def __init__(
+        self, backbone: Any, columns: Sequence[Column], program: Program, session: Session, engine: str
+    ) -> None:
+        self._backbone, self._columns, self._program, self._session = backbone, list(columns), program, session
         self.engine, self.in_flight, self.versions = engine, session.in_flight, versions_of(engine)
         self._eager = Eager(backbone, columns)
         self._loose: dict[str, list[str]] = defaultdict(list)  # layers that are pooled here, with their poolings
         for column in columns:
-            if column not in graph.outputs:
+            if column not in program.outputs:
                 self._loose[column.layer].append(column.pooling)
 
     def __call__(self, batch: Sequence[Any]) -> Values:
         """Values by column, (n, ...) each, of n inputs of one bucket.
 
-        Inputs of another shape than the graph was made for go through the network's own forward.
+        Inputs of another shape than the program was traced with go through the network's own forward.
         """
         parts = [self._piece(piece) for piece in self._backbone.pieces(batch)]
         return {column: joined([part[column] for part in parts]) for column in self._columns}
 
     def _piece(self, batch: Sequence[Any]) -> Values:
         stacked = self._backbone.stack(batch)
-        inputs = flat(stacked, self._graph.names)
-        if not self._graph.fits(inputs):
+        inputs = flat(stacked, self._program.names)
+        if not self._program.fits(inputs):
             return self._eager(batch)
-        found = dict(zip(self._graph.outputs, self._session(inputs), strict=True))
+        found = dict(zip(self._program.outputs, self._session(inputs), strict=True))
         if self._loose.get(INPUT):
             found[INPUT] = self._backbone.raw(batch, stacked)
         pooled, known = Pooled(self._loose), self._backbone.layers()
@@ -68,9 +70,7 @@ class Compiled:
         return {column: _rows(column, found, pooled, places) for column in self._columns}
 
 
-def _rows(
-    column: Column, found: Mapping[Column | str, Tensor], pooled: Pooled, places: Mapping[str, Tensor]
-) -> Rows:
+def _rows(column: Column, found: Mapping[Column | str, Tensor], pooled: Pooled, places: Mapping[str, Tensor]) -> Rows:
     if column in found:
         rows: Rows = found[column].numpy()
         return rows
@@ -78,34 +78,34 @@ def _rows(
 
 
 def compiled(backbone: Any, columns: Sequence[Column], engine: str) -> Compiled:
-    """Make a graph engine for a network.
+    """Make an engine for a network.
 
-    Raises MissingExtraError; and whatever torch or the engine raises where the network cannot be exported or compiled.
+    Raises MissingExtraError; and whatever torch or the engine raises where the network cannot be traced or compiled.
     """
-    prepare: Callable[[Any, Sequence[Column]], tuple[Graph, Session]] = _SESSIONS[engine]
-    graph, session = prepare(backbone, columns)
-    return Compiled(backbone, columns, graph, session, engine)
+    program = Program(backbone if engine == "compile" else backbone.in_float32(), columns)
+    return Compiled(backbone, columns, program, _SESSIONS[engine](program, backbone), engine)
 
 
-def _openvino(backbone: Any, columns: Sequence[Column]) -> tuple[Graph, Session]:
+def _openvino(program: Program, backbone: Any) -> Session:
     from icecore.prefix.engines.openvino import OpenVino
 
-    graph = export(backbone.in_float32(), columns)  # it lowers the precision itself, better than torch's casts
-    return graph, OpenVino(graph, backbone.precision, torch.get_num_threads())
+    return OpenVino(program, backbone.precision, torch.get_num_threads())
 
 
-def _onnxruntime(backbone: Any, columns: Sequence[Column]) -> tuple[Graph, Session]:
+def _onnxruntime(program: Program, _backbone: Any) -> Session:
     from icecore.prefix.engines.onnxruntime import OnnxRuntime
 
-    graph = export(backbone.in_float32(), columns)
-    return graph, OnnxRuntime(graph, torch.get_num_threads())
+    return OnnxRuntime(program, torch.get_num_threads())
 
 
-def _compile(backbone: Any, columns: Sequence[Column]) -> tuple[Graph, Session]:
+def _compile(program: Program, backbone: Any) -> Session:
     from icecore.prefix.engines.inductor import Inductor
 
-    graph = export(backbone, columns)
-    return graph, Inductor(graph, backbone)
+    return Inductor(program, backbone)
 
 
-_SESSIONS = {"openvino": _openvino, "onnxruntime": _onnxruntime, "compile": _compile}
+_SESSIONS: dict[str, Callable[[Program, Any], Session]] = {
+    "openvino": _openvino,
+    "onnxruntime": _onnxruntime,
+    "compile": _compile,
+}
