@@ -34,7 +34,7 @@ MORE = ("efficientnet", "convnext", "swin", "distilbert", "t5", "llama", "debert
 
 
 def differ(net, columns, runner, batch):
-    here, there = runner(batch), Eager(net.in_float32(), columns)(batch)
+    here, there = runner(batch), Eager(net.at_precision("float32"), columns)(batch)
     return max(apart(list(here[column]), list(there[column]), net.precision) for column in columns)
 
 
@@ -154,7 +154,7 @@ def test_bfloat16_where_it_would_change_features(engine, assets):
     columns, batch = columns_of(net, "last"), [net.prepare(Image.open(photo).convert("RGB")) for photo in photos]
     choice = named(net, columns, engine, batch)
     assert choice.why.startswith(f"{engine} in float32: bfloat16 would change features by 0.0")
-    assert differ(net.in_float32(), columns, choice.runner, batch) <= TOLERANCES["float32"]
+    assert differ(net.at_precision("float32"), columns, choice.runner, batch) <= TOLERANCES["float32"]
 
 
 def test_bfloat16_by_the_eager_engine(net):

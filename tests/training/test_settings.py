@@ -155,7 +155,7 @@ def test_balanced_lets_a_rare_class_count(tmp_path):
 def test_bfloat16_comes_close_to_float32(tune):
     """Half the digits in the multiplications, nearly the same weights and the same figures."""
     full, half = (tune(precision=name, learning_rate=1e-3) for name in ("float32", "bfloat16"))
-    assert 0 < apart(full[1], half[1]) < 5e-3
+    assert 0 < apart(full[1], half[1]) < 1e-2
     assert half[0].metrics[0]["accuracy"].value == pytest.approx(full[0].metrics[0]["accuracy"].value, abs=0.25)
 
 

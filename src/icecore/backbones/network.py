@@ -92,9 +92,9 @@ class TorchBackbone:
         self._lowered, self.runners = None, {}
         return self
 
-    def in_float32(self) -> TorchBackbone:
-        """Itself, or the same network run in float32."""
-        return self if self.precision == FLOAT32 else copy.copy(self).run_as(engine=self.engine)
+    def at_precision(self, precision: str) -> TorchBackbone:
+        """Itself, or the same network run in another precision."""
+        return self if precision == self.precision else copy.copy(self).run_as(precision=precision, engine=self.engine)
 
     @contextmanager
     def running(self, stacked: Any) -> Iterator[tuple[nn.Module, Any]]:

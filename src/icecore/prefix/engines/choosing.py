@@ -129,7 +129,7 @@ def _checked(backbone: Any, columns: Sequence[Column], engine: str, batch: Seque
     if not wrong:
         return _Checked(engine, runner)
     label = f"{engine}{_IN_FLOAT32}"
-    twin = backbone.in_float32()
+    twin = backbone.at_precision("float32")
     if twin is backbone:
         return _Checked(engine, None, wrong)
     runner = _made(backbone, columns, label)
@@ -142,7 +142,7 @@ def _made(backbone: Any, columns: Sequence[Column], label: str) -> Runner:
     engine, in_float32, _ = label.partition(_IN_FLOAT32)
     case = (label, tuple(columns), torch.get_num_threads())
     if case not in backbone.runners:
-        own = backbone.in_float32() if in_float32 else backbone
+        own = backbone.at_precision("float32") if in_float32 else backbone
         with _quiet():
             make = partial(compiled, engine=engine) if engine != EAGER else Eager
             backbone.runners[case] = make(own, columns)
@@ -155,7 +155,7 @@ def _wrong(backbone: Any, columns: Sequence[Column], runner: Runner, batch: Sequ
     precision, few = precision_of(backbone), list(batch[:_CHECKED])
     if runner.engine == EAGER and precision == "float32":
         return ""
-    here, there = runner(few), Eager(backbone.in_float32(), columns)(few)
+    here, there = runner(few), Eager(backbone.at_precision("float32"), columns)(few)
     worst = max(apart(list(here[column]), list(there[column]), precision) for column in columns)
     return "" if worst <= TOLERANCES[precision] else said(worst, precision)
 

@@ -82,7 +82,7 @@ def compiled(backbone: Any, columns: Sequence[Column], engine: str) -> Compiled:
 
     Raises MissingExtraError; and whatever torch or the engine raises where the network cannot be traced or compiled.
     """
-    program = Program(backbone if engine == "compile" else backbone.in_float32(), columns)
+    program = Program(backbone if engine == "compile" else backbone.at_precision("float32"), columns)
     return Compiled(backbone, columns, program, _SESSIONS[engine](program, backbone), engine)
 
 
