@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections import defaultdict
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
+from torch import Tensor
 
 from icecore.errors import UsageError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+_turns: defaultdict[torch.device, threading.RLock] = defaultdict(threading.RLock)
 
 
 def resolve(device: str | None) -> torch.device:
@@ -55,3 +60,21 @@ def _numbered(name: str, kind: str) -> torch.device:
 
 def _no_device(name: str) -> UsageError:
     return UsageError(f"There is no device {name!r}.", expected=f"Known are {', '.join(DEVICES)}, cuda:0, cuda:1, ...")
+
+
+def turn(device: torch.device) -> AbstractContextManager[object]:
+    """One pass at a time on a GPU, so that threads may stack and copy what is next meanwhile."""
+    return _turns[device] if device.type == "cuda" else nullcontext()
+
+
+def moved(value: Tensor, device: torch.device) -> Tensor:
+    """A tensor on a device. To a GPU it goes through pinned memory and beside what is computed there."""
+    if device.type != "cuda" or value.device.type == "cuda":
+        return value.to(device)
+    aside = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    here = torch.cuda.current_stream(device)
+    with torch.cuda.stream(aside):
+        copied = value.pin_memory().to(device, non_blocking=True)
+    here.wait_stream(aside)
+    copied.record_stream(here)
+    return copied

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from icecore.backbones.base import INPUT, Layer, Reduce
+from icecore.backbones.device import moved
 from icecore.backbones.layers import describe
 from icecore.backbones.network import TorchBackbone
 from icecore.backbones.trace import PROBE_ITEMS
@@ -205,7 +206,7 @@ class SequenceBackbone(TorchBackbone):
         if self._mask is not None:
             lengths = torch.tensor([window.length for window in windows])
             stacked[self._mask] = (torch.arange(longest) < lengths[:, None]).long()
-        return {name: value.to(self.device, non_blocking=True) for name, value in stacked.items()}
+        return {name: moved(value, self.device) for name, value in stacked.items()}
 
     def raw(self, batch: Sequence[Windows], stacked: Any) -> Tensor:
         """The layer `input`, (n, d)."""
