@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -112,6 +112,18 @@ class SequenceBackbone(TorchBackbone):
         """Preprocess one decoded input."""
         prepared: Windows = self.preprocessing(decoded)
         return prepared
+
+    def prepare_all(self, decoded: Sequence[Any]) -> Iterable[Windows]:
+        """Preprocess several decoded inputs: together, where the preprocessing has a way to (`every`)."""
+        every: Callable[[Sequence[Any]], Iterable[Windows]] = getattr(
+            self.preprocessing, "every", partial(map, self.prepare)
+        )
+        return every(decoded)
+
+    @property
+    def measured(self) -> bool:
+        """Whether a batch is measured by its tokens: inputs of any lengths are padded to share one."""
+        return self._axis == "tokens" and not self._equal and self._pad_to is None
 
     def bucket(self, prepared: Windows) -> Hashable:
         """Inputs of similar length share a batch: at most a quarter of it is padding."""

@@ -24,6 +24,7 @@ class Report:
         seconds: all in all.
         remarks: what was remarked of how many of the computed ones, such as that they were cut or resampled; the most
             frequent first.
+        stages: seconds that each part of the pipeline took; see `icecore.features.stages.Stages`.
         engines: which engines were chosen to compute, and why, where there was a choice.
     """
 
@@ -31,6 +32,7 @@ class Report:
     reused: int
     seconds: float
     remarks: Mapping[str, int] = field(default_factory=dict)
+    stages: Mapping[str, float] = field(default_factory=dict)
     engines: tuple[str, ...] = ()
 
     def notes(self, modality: str) -> tuple[str, ...]:
