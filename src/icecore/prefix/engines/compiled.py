@@ -16,7 +16,6 @@ from icecore.prefix.engines.eager import Eager, Pooled
 from icecore.prefix.engines.program import Program, flat
 from icecore.prefix.engines.values import Rows, Values, joined
 
-
 # Items of a fixed size in one call: as many as keep a core busy; more of them leave its cache. Measured with ResNet-50,
 # MobileNetV2 and ViT-small in both precisions.
 _AT_ONCE = 16
