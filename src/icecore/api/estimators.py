@@ -94,7 +94,7 @@ class FeatureExtractor(TransformerMixin, _OnFeatures):  # type: ignore[misc]  # 
         backbone: an id or a `PretrainedModel`.
         layer: a layer or several (side by side in the result); see `PretrainedModel.extract_features`.
         pooling: see there.
-        batch_size: items in one forward pass.
+        batch_size: items in one forward pass; of texts, 64 tokens for each.
         device: `cpu`, `cuda`, `mps` or `auto`.
         precision: `float32` or `bfloat16`; see `PretrainedModel.load`.
         engine: `auto`, `eager`, `openvino`, `onnxruntime` or `compile`; see there.
@@ -161,7 +161,7 @@ class TransferClassifier(ClassifierMixin, _OnFeatures):  # type: ignore[misc]  #
         penalty: how simple the head has to be; larger is simpler, for every head. None is the head's own default, or,
             where something is chosen, the best in cross-validation.
         balanced: let every class count the same, however rare it is.
-        batch_size: items in one forward pass.
+        batch_size: items in one forward pass; of texts, 64 tokens for each.
         device: `cpu`, `cuda`, `mps` or `auto`.
         precision: `float32` or `bfloat16`; see `PretrainedModel.load`.
         engine: `auto`, `eager`, `openvino`, `onnxruntime` or `compile`; see there.

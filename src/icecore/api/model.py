@@ -93,8 +93,8 @@ class TransferModel:
             input_col: its column with the inputs.
             folds: of the evaluation.
             repeats: times that the folds are drawn anew; by default more for small data.
-            batch_size: items in one forward pass.
-            workers: threads that read and decode.
+            batch_size: items in one forward pass; of texts, 64 tokens for each.
+            workers: threads that read and decode; by default as many as the network needs.
             strict: make bad items an error.
             progress: show it on standard error.
 
@@ -248,7 +248,7 @@ class TransferModel:
             target: see `fit`.
             input_col: see `fit`.
             store: see `predict_targets`.
-            workers: threads that read and decode.
+            workers: threads that read and decode; by default as many as the network needs.
             strict: make bad items an error.
             progress: show it on standard error.
             training: epochs, learning_rate, batch_size and so on: the fields of `icecore.training.TrainingSettings`.

@@ -189,8 +189,8 @@ class PretrainedModel:
             target: columns of a table to carry along as labels.
             input_col: the column with the inputs.
             store: where rows are kept: a folder, by default `ICECORE_STORE` or the user's cache directory.
-            batch_size: items in one forward pass.
-            workers: threads that read and decode.
+            batch_size: items in one forward pass; of texts, 64 tokens for each.
+            workers: threads that read and decode; by default as many as the network needs.
             strict: make bad items an error instead of setting them aside.
             progress: show it on standard error.
 

@@ -52,8 +52,10 @@ Engine = Annotated[
         help="What runs the network: auto, eager, openvino, onnxruntime, compile. auto measures those installed."
     ),
 ]
-BatchSize = Annotated[int, typer.Option(min=1, help="Items in one forward pass.")]
-Workers = Annotated[int | None, typer.Option(min=1, help="Threads that read and decode. By default one a core.")]
+BatchSize = Annotated[int, typer.Option(min=1, help="Items in one forward pass; of texts, 64 tokens for each.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Threads that read and decode. By default as many as the network needs.")
+]
 StoreDir = Annotated[
     Path | None,
     typer.Option(

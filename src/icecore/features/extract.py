@@ -87,6 +87,5 @@ def _all_bad(dataset: Dataset, reasons: Mapping[int, str]) -> tuple[BadItem, ...
 
 def _report(found: Found, seconds: float) -> Report:
     computed = int((found.computed & found.good).sum())
-    stages = {stage: round(spent, 3) for stage, spent in found.stages.items()}
     reused = int(found.good.sum()) - computed
-    return Report(computed, reused, seconds, found.remarks, stages, tuple(found.engines))
+    return Report(computed, reused, seconds, found.remarks, found.stages, tuple(found.engines))
