@@ -50,7 +50,7 @@ class Trial:
 def settings(full: bool) -> TrainingSettings:
     """Those of the measurement, or of a small one."""
     return TrainingSettings(
-        unfreeze=13, views=8 if full else 1, epochs=20 if full else 1, learning_rate=1e-3, layer_decay=0.9, mixup=0.0,
+        unfreeze=13, views=8 if full else 1, epochs=17 if full else 1, learning_rate=1e-3, layer_decay=0.9, mixup=0.0,
         train_norm=True, patience=0,
     )  # fmt: skip
 

@@ -107,7 +107,8 @@ class Tuner:
 
         Args:
             rows: positions of the training items, ascending.
-            held: positions of those for early stopping; may be empty. Where nothing stops early they are trained on too.
+            held: positions of those for early stopping; may be empty. Where nothing stops early,
+                they are trained on too.
             label: what the training is called, one name for one choice of rows.
         """
         if not (self.settings.epochs and self.settings.patience):
