@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from icecore.errors import UsageError
+from icecore.heads.rows import Rows, SideBySide, Some
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,27 +58,60 @@ def layer_name(layer: Layer) -> str:
     return layer if isinstance(layer, str) else f"{len(layer)} layers from {layer[0]} to {layer[-1]}"
 
 
-def features_of(features: Mapping[str, np.ndarray], layer: Layer) -> np.ndarray:
+@overload
+def features_of(features: Mapping[str, np.ndarray], layer: Layer) -> np.ndarray: ...
+@overload
+def features_of(features: Mapping[str, Rows], layer: Layer) -> Rows: ...
+def features_of(features: Mapping[str, Any], layer: Layer) -> Any:
     """(n, d): one layer's features, or several side by side."""
     if isinstance(layer, str):
         return features[layer]
-    return np.concatenate([features[name] for name in layer], axis=1)
+    parts = [features[name] for name in layer]
+    return np.concatenate(parts, axis=1) if in_memory(features) else SideBySide(parts)
 
 
-def take(features: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
-    """Some rows of every layer."""
+def take(features: Mapping[str, Any], rows: np.ndarray) -> dict[str, Any]:
+    """Some rows of every layer; those that are not in memory stay where they are."""
+    if in_memory(features):
+        return {name: X[rows] for name, X in features.items()}
+    return {name: Some(X, rows) for name, X in features.items()}
+
+
+def read(features: Mapping[str, Rows], rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Some rows of every layer, as arrays."""
     return {name: X[rows] for name, X in features.items()}
 
 
+def in_memory(features: Mapping[str, Any]) -> bool:
+    """Whether all layers are arrays."""
+    return all(isinstance(X, np.ndarray) for X in features.values())
+
+
+def pooling_of(name: str) -> str:
+    """What a name of features says in brackets; nothing where there is but one pooling of the layer.
+
+    Example:
+        >>> pooling_of("blocks.3 (max)"), pooling_of("last")
+        ('max', '')
+    """
+    found = re.search(r" \((.+)\)$", name)
+    return found[1] if found else ""
+
+
 def layers_of(features: Mapping[str, np.ndarray]) -> list[Layer]:
-    """Every distinct layer, and the blocks side by side.
+    """Every distinct layer, and the blocks side by side, those of each pooling by themselves.
 
     `last` and `logits` stay out of the joint candidate: `last` usually is as wide as all blocks together, so that it
     would drown them (TrashNet with MobileNetV2, RBF SVM: 0.894 without, 0.876 with it).
     """
     distinct = _distinct(features)
-    blocks = tuple(name for name in distinct if name not in _NOT_BLOCKS)
-    return [*distinct, blocks] if len(blocks) > 1 else [*distinct]
+    poolings = [pooling for pooling in dict.fromkeys(map(pooling_of, distinct)) if pooling]
+    joint = [_blocks(distinct, pooling) for pooling in poolings or [""]]
+    return [*distinct, *(blocks for blocks in joint if len(blocks) > 1)]
+
+
+def _blocks(names: Sequence[str], pooling: str) -> tuple[str, ...]:
+    return tuple(name for name in names if name not in _NOT_BLOCKS and pooling_of(name) in {pooling, ""})
 
 
 def heads_for(heads: Sequence[Any], rows: int) -> list[Any]:
