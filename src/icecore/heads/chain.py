@@ -91,7 +91,7 @@ class ChainHead:
 
 
 def on_classes_there(learn: Callable[[np.ndarray, int], list[Step]], y: np.ndarray, n_classes: int) -> list[Step]:
-    """The steps that `learn` gives for the codes (n,) of those classes that are there; the others keep their columns."""
+    """The steps that `learn` gives for codes (n,) of the classes that are there; the others keep their columns."""
     present, codes = np.unique(y, return_inverse=True)
     steps: list[Step] = learn(codes, len(present)) if len(present) > 1 else [Constant()]
     return steps if len(present) == n_classes else [*steps, Columns(present, n_classes)]

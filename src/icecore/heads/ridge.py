@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
@@ -73,7 +73,7 @@ class NormalEquations:
             weight = cho_solve(self.factor(penalty), self.right)
             yield weight, self.Y_mean - self.Z_mean @ weight
 
-    def factor(self, penalty: float) -> tuple[np.ndarray, bool]:
+    def factor(self, penalty: float) -> Any:
         """The Cholesky factor of gram + penalty I, as `cho_solve` takes it."""
         held = self.gram.copy()
         held[np.diag_indices_from(held)] += penalty

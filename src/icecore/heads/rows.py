@@ -22,9 +22,9 @@ class Rows(Protocol):
     @property
     def shape(self) -> tuple[int, ...]: ...  # noqa: D102  # described in the class docstring
 
-    def __len__(self) -> int: ...  # noqa: D105  # likewise
+    def __len__(self) -> int: ...  # likewise
 
-    def __getitem__(self, at: slice | np.ndarray, /) -> np.ndarray: ...  # noqa: D105  # likewise
+    def __getitem__(self, at: slice | np.ndarray, /) -> np.ndarray: ...  # likewise
 
 
 def pieces(X: Rows, size: int = ROWS_AT_ONCE) -> Iterator[tuple[slice, np.ndarray]]:

@@ -31,12 +31,10 @@ _MOST_STEPS = 500
 
 @dataclass(frozen=True, eq=False)
 class Loss:
-    """A loss of decision values. Called with values (n, k) and class codes (n,) it gives the sum of losses, and their
-    slopes (n, k).
+    """A loss of decision values.
 
     Attributes:
         weights: of each class, (k,).
-        curvature: about how much it bends where nothing is known yet.
         penalised_bias: whether the bias is drawn to zero like the weights.
     """
 
@@ -45,9 +43,11 @@ class Loss:
 
     @property
     def curvature(self) -> float:
+        """How much it bends at zero."""
         raise NotImplementedError
 
     def __call__(self, values: np.ndarray, codes: np.ndarray) -> tuple[float, np.ndarray]:
+        """The sum of the losses of decision values (n, k) with class codes (n,), and their slopes (n, k)."""
         raise NotImplementedError
 
 
@@ -60,6 +60,7 @@ class CrossEntropy(Loss):
         return 1 / len(self.weights)
 
     def __call__(self, values: np.ndarray, codes: np.ndarray) -> tuple[float, np.ndarray]:
+        """See `Loss.__call__`."""
         at = np.arange(len(codes)), codes
         weight = self.weights.astype(values.dtype)[codes]
         z = values - values.max(axis=1, keepdims=True)
@@ -84,6 +85,7 @@ class SquaredHinge(Loss):
         return 2.0
 
     def __call__(self, values: np.ndarray, codes: np.ndarray) -> tuple[float, np.ndarray]:
+        """See `Loss.__call__`."""
         at = np.arange(len(codes)), codes
         short = 1 + values  # by how much a value misses its margin
         short[at] = 1 - values[at]
@@ -128,9 +130,7 @@ def over_pieces(X: Rows, codes: np.ndarray, loss: Loss, scale: Standardise, basi
     return evaluate
 
 
-def path(
-    evaluate: Evaluate, loss: Loss, squares: np.ndarray, n: int, penalties: Sequence[float]
-) -> Iterator[Solution]:
+def path(evaluate: Evaluate, loss: Loss, squares: np.ndarray, n: int, penalties: Sequence[float]) -> Iterator[Solution]:
     """For each penalty the weight (r, k) and bias (k,) with the least loss; give the penalties simplest first.
 
     Args:

@@ -30,7 +30,7 @@ class SmoothHead(PiecewiseHead):
         return path(over_rows(axes.rows, codes, loss), loss, axes.squares, len(codes), held)
 
     def solution_in_pieces(self, moments: Moments, X: Rows, codes: np.ndarray, k: int, penalty: float) -> Solution:
-        """See `PiecewiseHead.solution_in_pieces`: L-BFGS on the same sums, one pass over the rows for each evaluation."""
+        """See `PiecewiseHead.solution_in_pieces`: L-BFGS, with one pass over the rows an evaluation."""
         loss, (squares, basis) = self._loss(codes, k), moments.axes()
         evaluate = over_pieces(X, codes, loss, moments.scale, basis)
         weight, bias = next(path(evaluate, loss, squares, len(codes), [self.held(penalty, k)]))

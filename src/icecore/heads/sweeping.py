@@ -36,8 +36,9 @@ def sweep(  # noqa: PLR0917  # data, then what to try on it: in this order they 
 
     The same as fitting `make(spec, penalty=p)` once a fold and penalty, but what penalties share is computed once: the
     Gram matrices of svm-rbf and ridge, the covariance of lda, the neighbours of knn; logistic and svm start each
-    penalty from the answer for the last (so give them simplest first, as `penalties` does). A softmax over the last axis gives
-    the probabilities of `fit` for logistic, knn, mlp and the user's own heads; for others its temperature is missing.
+    penalty from the answer for the last (so give them simplest first, as `penalties` does). A softmax over the last
+    axis gives the probabilities of `fit` for logistic, knn, mlp and the user's own heads; for others its temperature
+    is missing.
 
     Args:
         spec: as for `make`.
@@ -62,7 +63,7 @@ def sweep(  # noqa: PLR0917  # data, then what to try on it: in this order they 
     return sweep_all([(spec, penalties)], X, y, n_classes, folds, class_weight=class_weight, seed=seed)[0]
 
 
-def sweep_all(  # noqa: PLR0917  # as above
+def sweep_all(
     tries: Sequence[tuple[Any, Sequence[float | None]]],
     X: np.ndarray,
     y: np.ndarray,
@@ -97,9 +98,7 @@ def _decide(spec: Any, penalties: Sequence[float | None], class_weight: ClassWei
     head = make(spec, class_weight=class_weight, seed=seed)
     if isinstance(head, NamedHead):
         return partial(head.decisions, penalties=penalties)
-    return partial(
-        _fit_each, [partial(make, spec, penalty=p, class_weight=class_weight, seed=seed) for p in penalties]
-    )
+    return partial(_fit_each, [partial(make, spec, penalty=p, class_weight=class_weight, seed=seed) for p in penalties])
 
 
 def ridge_loo(

@@ -19,6 +19,7 @@ Layer = str | tuple[str, ...]
 LAST = "last"
 AUTO_HEADS = ("centroid", "ridge", "logistic", "lda", "svm", "knn", "svm-rbf")
 SIMPLEST_FIRST = (*AUTO_HEADS, "mlp")
+IN_PIECES = frozenset({"ridge", "logistic", "svm"})  # can be fitted on rows that are not in memory
 KERNEL_HEADS = frozenset({"knn", "svm-rbf"})
 _ROWS_FOR_KERNELS = 20_000  # a kernel machine's cost grows with the square of the rows
 _NOT_BLOCKS = frozenset({LAST, "logits"})
@@ -114,11 +115,11 @@ def _blocks(names: Sequence[str], pooling: str) -> tuple[str, ...]:
     return tuple(name for name in names if name not in _NOT_BLOCKS and pooling_of(name) in {pooling, ""})
 
 
-def heads_for(heads: Sequence[Any], rows: int) -> list[Any]:
-    """The heads meant: `auto` stands for all that suit so many rows. Each once, simplest first."""
+def heads_for(heads: Sequence[Any], rows: int, *, in_pieces: bool = False) -> list[Any]:
+    """The heads meant: `auto` stands for all that suit so many rows, or rows in pieces. Each once, simplest first."""
     meant: list[Any] = []
     for head in heads:
-        for one in _auto(rows) if isinstance(head, str) and head == "auto" else [head]:
+        for one in _auto(rows, in_pieces=in_pieces) if isinstance(head, str) and head == "auto" else [head]:
             if not any(one is other or (isinstance(one, str) and one == other) for other in meant):
                 meant.append(one)
     if not meant:
@@ -139,8 +140,9 @@ def layer_rank(layer: Layer) -> int:
     return int(layer != LAST)
 
 
-def _auto(rows: int) -> list[str]:
-    return [head for head in AUTO_HEADS if rows <= _ROWS_FOR_KERNELS or head not in KERNEL_HEADS]
+def _auto(rows: int, *, in_pieces: bool) -> list[str]:
+    suited = AUTO_HEADS if rows <= _ROWS_FOR_KERNELS else [head for head in AUTO_HEADS if head not in KERNEL_HEADS]
+    return [head for head in suited if not in_pieces or head in IN_PIECES]
 
 
 def _distinct(features: Mapping[str, np.ndarray]) -> list[str]:

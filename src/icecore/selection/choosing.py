@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from icecore.evaluation.crossval import Progress
     from icecore.evaluation.folds import Fold
-    from icecore.heads.rows import Rows
+    from icecore.heads import Rows
     from icecore.selection.candidates import Layer
     from icecore.selection.scoring import ScoredCandidate
 
@@ -82,7 +82,7 @@ def choose(
     """
     y = np.asarray(y)
     groups = np.arange(len(y)) if groups is None else np.asarray(groups)
-    meant = heads_for(heads, len(y))
+    meant = heads_for(heads, len(y), in_pieces=not in_memory(features))
     if len(features) * len(meant) == 1 and len(penalties(meant[0])) == 1:
         return Choice(Candidate(next(iter(features)), meant[0], penalties(meant[0])[0]), (), _NOTHING)
     try:

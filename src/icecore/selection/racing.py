@@ -72,9 +72,7 @@ class Race:
 
     def _near_by_kernel(self, layers: Sequence[Layer]) -> list[Layer]:
         rows = kernel_rows(self.y, self.groups, self.seed)
-        hits = [
-            kernel_hits(features_of(self.features, layer)[rows], self.y[rows], self.n_classes) for layer in layers
-        ]
+        hits = [kernel_hits(features_of(self.features, layer)[rows], self.y[rows], self.n_classes) for layer in layers]
         stand_ins = [Candidate(layer, _KERNEL) for layer in layers]
         scored = score_all(stand_ins, np.array(hits), self.y[rows], self.groups[rows], balanced=self._balanced)
         return [one.candidate.layer for one in scored if near(one) or one.candidate.layer == LAST]

@@ -15,8 +15,6 @@ import numpy as np
 from icecore.selection.rows import one_a_group, part_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from icecore.selection.scoring import ScoredCandidate
 
 FAR_BEHIND = 3.0  # standard errors
@@ -32,7 +30,7 @@ def near(scored: ScoredCandidate) -> bool:
 def kernel_rows(y: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
     """Rows for `kernel_hits`: at most about a thousand, one of each group."""
     rows = part_of(y, groups, _ROWS, seed)
-    return rows[one_a_group(groups[rows])]
+    return np.asarray(rows[one_a_group(groups[rows])])
 
 
 def kernel_hits(X: np.ndarray, y: np.ndarray, n_classes: int) -> np.ndarray:
