@@ -22,10 +22,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # so that `python benchmarks/streaming.py` works from anywhere
 
-from benchmarks.common import finish, options, show  # first: it pins the threads
-
 import numpy as np
 
+from benchmarks.common import finish, options, show  # first: it pins the threads
 from icecore import heads, keys
 from icecore.features import StoredRows
 from icecore.heads.rows import Some
@@ -142,9 +141,7 @@ def main() -> None:
         begin = time.perf_counter()
         best = alone(write, place, rows)
         print(f"{rows:,} x {WIDTH} rows written in {time.perf_counter() - begin:.0f} s")
-        found = [
-            alone(fitted, place, rows, name, in_memory=in_memory) for name in HEADS for in_memory in (False, True)
-        ]
+        found = [alone(fitted, place, rows, name, in_memory=in_memory) for name in HEADS for in_memory in (False, True)]
     lines = [
         (f"{one['head']}, from {one['from']}", f"{one['rows']:,}", f"{one['seconds']:.1f}", f"{one['peak_gib']:.2f}",
          f"{one['accuracy']:.4f}", f"{one['log_loss']:.4f}")

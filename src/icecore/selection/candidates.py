@@ -99,7 +99,7 @@ def pooling_of(name: str) -> str:
     return found[1] if found else ""
 
 
-def layers_of(features: Mapping[str, np.ndarray]) -> list[Layer]:
+def layers_of(features: Mapping[str, np.ndarray], *, joint: bool = True) -> list[Layer]:
     """Every distinct layer, and the blocks side by side, those of each pooling by themselves.
 
     `last` and `logits` stay out of the joint candidate: `last` usually is as wide as all blocks together, so that it
@@ -107,8 +107,8 @@ def layers_of(features: Mapping[str, np.ndarray]) -> list[Layer]:
     """
     distinct = _distinct(features)
     poolings = [pooling for pooling in dict.fromkeys(map(pooling_of, distinct)) if pooling]
-    joint = [_blocks(distinct, pooling) for pooling in poolings or [""]]
-    return [*distinct, *(blocks for blocks in joint if len(blocks) > 1)]
+    together = [_blocks(distinct, pooling) for pooling in poolings or [""]] if joint else []
+    return [*distinct, *(blocks for blocks in together if len(blocks) > 1)]
 
 
 def _blocks(names: Sequence[str], pooling: str) -> tuple[str, ...]:

@@ -53,6 +53,7 @@ def choose(
     class_weight: Literal["balanced"] | None = None,
     seed: int = 0,
     folds: Sequence[Fold] | None = None,
+    joint: bool = True,
     progress: Progress | None = None,
 ) -> Choice:
     """Choose by cross-validation; of candidates within one standard error of the best, the simplest.
@@ -71,6 +72,7 @@ def choose(
         class_weight: as the heads take it; with `balanced`, balanced accuracy decides.
         seed: of folds and heads.
         folds: pairs of (train, test) row numbers to use instead of own folds: given validation rows, for instance.
+        joint: whether blocks side by side are candidates too.
         progress: called with (done, total, label).
 
     Example:
@@ -91,7 +93,7 @@ def choose(
         return _simplest(layers_of(read(features, np.arange(min(len(y), MOST_ROWS)))), meant)
     part = read(features, rows)
     race = Race(part, y[rows], n_classes, groups[rows], plan, class_weight, seed, progress)
-    return _decide(race.run(layers_of(part), meant))
+    return decide(race.run(layers_of(part, joint=joint), meant))
 
 
 def _folds_of(y: np.ndarray, groups: np.ndarray, seed: int) -> tuple[np.ndarray, Sequence[Fold]]:
@@ -117,8 +119,9 @@ def _simplest(layers: Sequence[Layer], heads: Sequence[Any]) -> Choice:
     return Choice(Candidate(layer, heads[0]), (), "There are too few items to try anything; the simplest was taken.")
 
 
-def _decide(scored: list[ScoredCandidate]) -> Choice:
-    table = sorted(scored, key=lambda one: -one.score)
+def decide(scored: Sequence[ScoredCandidate]) -> Choice:
+    """Of the candidates within one standard error of the best the simplest."""
+    table = sorted(scored, key=lambda one: (-one.score, head_rank(one.candidate.head)))
     near = [one for one in table if one.within_one_error]
     simplest = min(near, key=lambda one: _rank(one.candidate))  # of equally simple ones the best, which comes first
     same = [one for one in near if _but_penalty(one) == _but_penalty(simplest)]
