@@ -35,6 +35,13 @@ Layers = Annotated[
     ),
 ]
 Pooling = Annotated[str, typer.Option(help="mean, max, gem, cls, last-token, flatten, none.")]
+Poolings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--pooling",
+        help="mean (the default), max, gem, cls, last-token, flatten, none. May be repeated: one is chosen.",
+    ),
+]
 InputCol = Annotated[
     str | None, typer.Option("--input-col", help="Column of a table that holds the inputs; of pairs both, IMAGE,TEXT.")
 ]
