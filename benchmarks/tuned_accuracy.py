@@ -55,7 +55,9 @@ def settings(full: bool) -> TrainingSettings:
     )  # fmt: skip
 
 
-def trial(weights: Path, data: Dataset, how: TrainingSettings, device: str, store: Store, progress: Progress) -> Trial:
+def trial(
+    weights: Path, data: Dataset, how: TrainingSettings, device: str, *, store: Store, progress: Progress
+) -> Trial:
     """Extract what the frozen models read and the boundaries."""
     net = PretrainedModel.load(f"hf:{weights}", device=device).backbone
     cutter = Cutter(net)
@@ -119,7 +121,7 @@ def main() -> None:
         data = read(folder, labelled=True)
         data = data.take(np.random.default_rng(0).permutation(len(data))[:most])
         store = Store(os.environ.get("ICECORE_STORE", place))
-        given = trial(weights, data, how, chosen.device, store, Terminal(every=60))
+        given = trial(weights, data, how, chosen.device, store=store, progress=Terminal(every=60))
         parts = plan(given.tuner.task, None, n_folds, SEED)
         folds = [in_fold(given, part, number) for number, part in enumerate(parts, 1)]
     report(chosen, how, folds, given.tuner.task.groups[np.concatenate([test for _, _, test in parts])])

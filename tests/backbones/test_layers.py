@@ -254,7 +254,7 @@ def test_weights_of_any_precision_are_computed_in_float32(dtype, images):
 
 
 def test_convolutions_of_float32_are_whole(images):
-    """On a GPU cuDNN would round to TF32, and the features were not those of a CPU; the user's own setting comes back."""
+    """On a GPU cuDNN would round to TF32, and features were not those of a CPU; the user's setting comes back."""
     seen, module = [], seeded(plain())
     module[0].register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32))
     net = wrapped(module)
