@@ -37,13 +37,16 @@ Side = Callable[[], Callable[[], None]]  # sets up, and returns what is to be me
 LIBRARIES = ("icecore", "torch", "torchvision", "timm", "transformers", "numpy", "pyarrow", "pillow")
 
 
-def options(description: str) -> argparse.Namespace:
-    """The command line that all benchmarks have."""
+def options(description: str, *, only: Sequence[str] = ()) -> argparse.Namespace:
+    """The command line that all benchmarks have, and a choice among `only` for those that measure several things."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--full", action="store_true", help="the whole measurement, instead of a small one")
     parser.add_argument("--json", type=Path, help="write the figures to this file as well")
     parser.add_argument("--data", type=Path, help="a folder of photographs; TrashNet of ICECORE_ASSETS by default")
     parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, mps; where a benchmark leaves the choice")
+    if only:
+        parser.add_argument("--only", action="append", choices=only, help="this alone; may be repeated")
     return parser.parse_args()
 
 
@@ -52,6 +55,7 @@ def machine() -> dict[str, Any]:
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
+        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "threads": THREADS,
         "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
         "system": platform.platform(),

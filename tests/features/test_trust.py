@@ -67,7 +67,7 @@ def test_a_column_that_differs_is_set_aside(folder: Path, store: Store, true):
     assert len(caught) == 1
     said = str(caught[0].message)
     assert "torch 1.0 (here " in said
-    assert "differ from what is computed here by up to 0.01 of their largest value, where 1e-04 is allowed." in said
+    assert "differ from what is computed here by 0.0099 of the largest value in a row, where 0.0001 is allowed." in said
     assert said.endswith("They were set aside and are computed again.")
     backbone = tiny()
     features = extract(backbone, read(folder), columns_of(backbone, LAYERS), store=store)
@@ -88,7 +88,7 @@ def test_another_shape_is_a_difference(folder: Path, store: Store, true):
     """A version that gave another number of channels is not mixed with this one."""
     rows, values = true
     written(store, rows, {"last": values["last"][:, :3]})
-    with pytest.warns(UserWarning, match="differ from what is computed here by up to inf of their largest value"):
+    with pytest.warns(UserWarning, match="differ from what is computed here by their shape"):
         assert reused(store, folder, ["last"]) == (10, 13)
 
 

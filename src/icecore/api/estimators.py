@@ -19,7 +19,7 @@ from icecore import heads
 from icecore.api.describing import bare_manifest
 from icecore.api.features_or_items import holds_items
 from icecore.api.loading import loaded
-from icecore.api.options import open_store
+from icecore.api.options import columns_for, open_store
 from icecore.api.pretrained import PretrainedModel
 from icecore.api.tuning import Request, training_settings, tune
 from icecore.artifact import Predictor
@@ -27,7 +27,7 @@ from icecore.backbones import LAST, Extractor
 from icecore.data import read
 from icecore.errors import UsageError
 from icecore.features import Features, Silent, extract
-from icecore.prefix import Column, columns_of
+from icecore.prefix import Column
 from icecore.selection import Candidate, choose, features_of
 
 _GIVEN = "features"  # the layer that features already made are called
@@ -38,9 +38,11 @@ class _OnFeatures(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyp
 
     backbone: str | PretrainedModel | None
     layer: str | int | Sequence[str | int]
-    pooling: str
+    pooling: str | Sequence[str]
     batch_size: int
     device: str
+    precision: str
+    engine: str
     store: Any
 
     def __sklearn_tags__(self) -> Tags:
@@ -55,7 +57,7 @@ class _OnFeatures(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyp
         return self._extracted(X)
 
     def _extracted(self, X: Any) -> dict[str, np.ndarray]:
-        backbone = loaded(self._network, self.device)
+        backbone = self._backbone()
         features: Features = extract(
             backbone,
             read(X, labelled=False, modality=backbone.modality),
@@ -65,7 +67,10 @@ class _OnFeatures(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyp
             strict=True,
             progress=Silent(),
         )
-        return {layer: features.matrix(layer) for layer in features.layers}
+        return {name: features.matrix(column) for name, column in features.named().items()}
+
+    def _backbone(self) -> Extractor:
+        return loaded(self._network, device=self.device, precision=self.precision, engine=self.engine)
 
     @property
     def _network(self) -> str | PretrainedModel:
@@ -79,7 +84,7 @@ class _OnFeatures(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyp
         return network
 
     def _columns(self, backbone: Extractor) -> list[Column]:
-        return columns_of(backbone, self.layer if self._network is self.backbone else LAST, self.pooling)
+        return columns_for(backbone, self.layer if self._network is self.backbone else LAST, self.pooling)
 
 
 class FeatureExtractor(TransformerMixin, _OnFeatures):  # type: ignore[misc]  # scikit-learn is untyped
@@ -91,6 +96,8 @@ class FeatureExtractor(TransformerMixin, _OnFeatures):  # type: ignore[misc]  # 
         pooling: see there.
         batch_size: items in one forward pass; of texts, 64 tokens for each.
         device: `cpu`, `cuda`, `mps` or `auto`.
+        precision: `float32` or `bfloat16`; see `PretrainedModel.load`.
+        engine: `auto`, `eager`, `openvino`, `onnxruntime` or `compile`; see there.
         store: a folder; by default `ICECORE_STORE` or the user's cache directory.
 
     An item that cannot be read is an error here, because scikit-learn knows rows by their position alone.
@@ -106,10 +113,12 @@ class FeatureExtractor(TransformerMixin, _OnFeatures):  # type: ignore[misc]  # 
         self,
         backbone: str | PretrainedModel | None = None,
         layer: str | int | Sequence[str | int] = "last",
-        pooling: str = "mean",
+        pooling: str | Sequence[str] = "mean",
         *,
         batch_size: int = 32,
         device: str = "auto",
+        precision: str = "float32",
+        engine: str = "auto",
         store: Any = None,
     ) -> None:
         self.backbone = backbone
@@ -117,6 +126,8 @@ class FeatureExtractor(TransformerMixin, _OnFeatures):  # type: ignore[misc]  # 
         self.pooling = pooling
         self.batch_size = batch_size
         self.device = device
+        self.precision = precision
+        self.engine = engine
         self.store = store
 
     def __sklearn_tags__(self) -> Tags:
@@ -152,6 +163,8 @@ class TransferClassifier(ClassifierMixin, _OnFeatures):  # type: ignore[misc]  #
         balanced: let every class count the same, however rare it is.
         batch_size: items in one forward pass; of texts, 64 tokens for each.
         device: `cpu`, `cuda`, `mps` or `auto`.
+        precision: `float32` or `bfloat16`; see `PretrainedModel.load`.
+        engine: `auto`, `eager`, `openvino`, `onnxruntime` or `compile`; see there.
         store: a folder; by default `ICECORE_STORE` or the user's cache directory.
         random_state: seed of the head and of the choice.
 
@@ -172,13 +185,15 @@ class TransferClassifier(ClassifierMixin, _OnFeatures):  # type: ignore[misc]  #
         self,
         backbone: str | PretrainedModel | None = None,
         layer: str | int | Sequence[str | int] = "last",
-        pooling: str = "mean",
+        pooling: str | Sequence[str] = "mean",
         head: Any = "logistic",
         *,
         penalty: float | None = None,
         balanced: bool = False,
         batch_size: int = 32,
         device: str = "auto",
+        precision: str = "float32",
+        engine: str = "auto",
         store: Any = None,
         random_state: Any = 0,
     ) -> None:
@@ -190,6 +205,8 @@ class TransferClassifier(ClassifierMixin, _OnFeatures):  # type: ignore[misc]  #
         self.balanced = balanced
         self.batch_size = batch_size
         self.device = device
+        self.precision = precision
+        self.engine = engine
         self.store = store
         self.random_state = random_state
 
@@ -241,7 +258,7 @@ class TransferClassifier(ClassifierMixin, _OnFeatures):  # type: ignore[misc]  #
                 "Features already made cannot be fine-tuned: there is no network below them.",
                 do="Fit on inputs (paths, images, texts) with a backbone, and give these.",
             )
-        backbone = loaded(self._network, self.device)
+        backbone = self._backbone()
         defaults = {"class_weight": "balanced" if self.balanced else None, "seed": self._seed()}
         self.tuning_, tuned = tune(
             self._predictor(backbone),

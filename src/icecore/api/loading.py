@@ -15,14 +15,17 @@ _loaded: OrderedDict[tuple[Any, ...], Extractor] = OrderedDict()
 _lock = Lock()  # a grid search may run in threads
 
 
-def loaded(backbone: str | PretrainedModel, device: str | None = None) -> Extractor:
-    """The backbone of an id, from memory if its local files have not changed since; or the one that a model holds."""
+def loaded(backbone: str | PretrainedModel, **how: Any) -> Extractor:
+    """The backbone of an id, from memory if its local files have not changed since; or the one that a model holds.
+
+    `how` is given to `PretrainedModel.load`.
+    """
     if isinstance(backbone, PretrainedModel):
         return backbone.backbone
-    key = (backbone, device, _stamps(parse(backbone)))
+    key = (backbone, *how.items(), _stamps(parse(backbone)))
     with _lock:
         if key not in _loaded:
-            _loaded[key] = PretrainedModel.load(backbone, device=device).backbone
+            _loaded[key] = PretrainedModel.load(backbone, **how).backbone
         _loaded.move_to_end(key)
         while len(_loaded) > _KEPT:
             _loaded.popitem(last=False)

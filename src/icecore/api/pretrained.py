@@ -9,12 +9,13 @@ from torch import nn
 
 from icecore import backbones
 from icecore.api.guessing import read_for
-from icecore.api.options import open_preprocessing, open_progress, open_store
+from icecore.api.options import columns_for, open_preprocessing, open_progress, open_store
 from icecore.artifact import Change
 from icecore.backbones import Extractor, Layer, Licence
 from icecore.backbones.torchvision_ops import ensure_torchvision_imports
 from icecore.features import Features, Progress, extract
-from icecore.prefix import Prefix, Suffix, blocks, columns_of, cut
+from icecore.prefix import Prefix, Suffix, blocks, cut
+from icecore.prefix.engines import require_engine
 from icecore.store import Store
 from icecore.training.unfreezing import cuttable
 
@@ -51,6 +52,8 @@ class PretrainedModel:
         *,
         preprocess: Any = None,
         device: str | None = None,
+        precision: str = "float32",
+        engine: str = "auto",
         trust_remote_code: bool = False,
         require_licence: str | None = None,
     ) -> PretrainedModel:
@@ -61,6 +64,10 @@ class PretrainedModel:
             preprocess: overrides the network's own: a `preprocess.json`, its fields, or a callable from a PIL image to
                 a float tensor (channels, height, width).
             device: `cpu`, `cuda`, `mps` or `auto` (a GPU where there is one).
+            precision: `float32`, or `bfloat16`, which is faster where the processor or GPU has units for it and
+                changes features a little (cosine 0.999 or more, which is checked). Part of the keys of features.
+            engine: what runs the network: `auto` tries those installed where there is enough to do; `eager` (the
+                network's own code), `openvino`, `onnxruntime`, `compile` (torch's compiler). All agree.
             trust_remote_code: let Transformers run code that comes with the weights.
             require_licence: `permissive`, or names of licences separated by commas.
 
@@ -72,6 +79,8 @@ class PretrainedModel:
                 id,
                 preprocess=open_preprocessing(preprocess),
                 device=device,
+                precision=precision,
+                engine=require_engine(engine),
                 trust_remote_code=trust_remote_code,
                 require_licence=require_licence,
             )
@@ -79,7 +88,14 @@ class PretrainedModel:
 
     @classmethod
     def wrap(
-        cls, module: nn.Module, *, preprocess: Any, name: str = "wrapped", device: str | None = "cpu"
+        cls,
+        module: nn.Module,
+        *,
+        preprocess: Any,
+        name: str = "wrapped",
+        device: str | None = "cpu",
+        precision: str = "float32",
+        engine: str = "auto",
     ) -> PretrainedModel:
         """Take a network that is already in memory.
 
@@ -89,6 +105,8 @@ class PretrainedModel:
             preprocess: as in `load`; it cannot be guessed.
             name: what it is called in tables. The key of its features is made of its weights, structure and code.
             device: where it runs.
+            precision: as in `load`.
+            engine: as in `load`.
 
         Example:
             >>> from torch import nn
@@ -97,7 +115,12 @@ class PretrainedModel:
             >>> model.layer("last").shape
             (8,)
         """
-        return cls(backbones.wrap(module, preprocess=open_preprocessing(preprocess), name=name, device=device))
+        own = open_preprocessing(preprocess)
+        return cls(
+            backbones.wrap(
+                module, preprocess=own, name=name, device=device, precision=precision, engine=require_engine(engine)
+            )
+        )
 
     @property
     def id(self) -> str:
@@ -148,7 +171,7 @@ class PretrainedModel:
         data: Any,
         *,
         layers: str | int | Sequence[str | int] = "last",
-        pooling: str = "mean",
+        pooling: str | Sequence[str] = "mean",
         target: str | Sequence[str] | None = None,
         input_col: str | Sequence[str] | None = None,
         store: Store | str | None = None,
@@ -162,7 +185,7 @@ class PretrainedModel:
         Args:
             data: a folder, table, file, list of paths, arrays, images or texts, or a data frame.
             layers: module paths, `last`, `logits`, block numbers (-1 the last), `all`, or patterns (`layer4.*`).
-            pooling: `mean`, `max`, `gem`, `cls`, `last-token`, `flatten`, `none`.
+            pooling: `mean`, `max`, `gem`, `cls`, `last-token`, `flatten`, `none`, or several of them.
             target: columns of a table to carry along as labels.
             input_col: the column with the inputs.
             store: where rows are kept: a folder, by default `ICECORE_STORE` or the user's cache directory.
@@ -177,7 +200,7 @@ class PretrainedModel:
         Raises:
             DataError, LayerError, BadItemsError (strict), StoreError.
         """
-        columns = columns_of(self.backbone, layers, pooling)
+        columns = columns_for(self.backbone, layers, pooling)
         dataset = read_for(self.backbone, data, target=target, input_col=input_col, labelled=bool(target) or None)
         return extract(
             self.backbone,

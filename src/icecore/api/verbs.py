@@ -33,12 +33,14 @@ def fit(
     out: str | os.PathLike[str] | None = None,
     head: Any = "auto",
     layers: str | int | Sequence[str | int] | None = None,
-    pooling: str = "mean",
+    pooling: str | Sequence[str] = "mean",
     class_weight: Literal["balanced"] | None = None,
     seed: int = 0,
     include_backbone: bool = False,
     preprocess: Any = None,
     device: str | None = None,
+    precision: str = "float32",
+    engine: str = "auto",
     store: Any = None,
     require_licence: str | None = None,
     trust_remote_code: bool = False,
@@ -60,10 +62,13 @@ def fit(
         include_backbone: see `TransferModel.save`.
         preprocess: see `PretrainedModel.load`.
         device: see `PretrainedModel.load`.
+        precision: see `PretrainedModel.load`.
+        engine: see `PretrainedModel.load`.
         store: a folder for features.
         require_licence: see `PretrainedModel.load`.
         trust_remote_code: see `PretrainedModel.load`.
-        options: those of `TransferModel.fit`: target, input_col, folds, repeats, batch_size, workers, strict, progress.
+        options: those of `TransferModel.fit`: target, input_col, folds, repeats, batch_size, workers,
+            memory, strict, progress.
 
     Returns:
         The fitted model; `model.report` holds the figures.
@@ -74,7 +79,15 @@ def fit(
     if backbone is None:
         data, y = _read(data, y, options), None
         backbone, note = _bundled(data)
-    net = _net(backbone, preprocess, device, require_licence, trust_remote_code)
+    net = _net(
+        backbone,
+        preprocess=preprocess,
+        device=device,
+        precision=precision,
+        engine=engine,
+        require_licence=require_licence,
+        trust_remote_code=trust_remote_code,
+    )
     model = TransferModel(
         net, head=head, layers=layers, pooling=pooling, class_weight=class_weight, seed=seed, store=store
     )
@@ -157,9 +170,11 @@ def extract(
     backbone: str | PretrainedModel,
     out: str | os.PathLike[str],
     layers: str | int | Sequence[str | int] = "last",
-    pooling: str = "mean",
+    pooling: str | Sequence[str] = "mean",
     preprocess: Any = None,
     device: str | None = None,
+    precision: str = "float32",
+    engine: str = "auto",
     require_licence: str | None = None,
     trust_remote_code: bool = False,
     progress: Progress | bool = True,
@@ -175,6 +190,8 @@ def extract(
         pooling: see there.
         preprocess: see `PretrainedModel.load`.
         device: see there.
+        precision: see there.
+        engine: see there.
         require_licence: see there.
         trust_remote_code: see there.
         progress: show it on standard error.
@@ -182,7 +199,15 @@ def extract(
     """
     path = Path(out).expanduser()
     writer_for(path)
-    net = _net(backbone, preprocess, device, require_licence, trust_remote_code)
+    net = _net(
+        backbone,
+        preprocess=preprocess,
+        device=device,
+        precision=precision,
+        engine=engine,
+        require_licence=require_licence,
+        trust_remote_code=trust_remote_code,
+    )
     features = net.extract_features(data, layers=layers, pooling=pooling, progress=progress, **options)
     write(features, path)
     return Extraction(features, path, (*net.backbone.notes, *features.notes))
@@ -192,19 +217,5 @@ def _model(model: TransferModel | str | os.PathLike[str]) -> TransferModel:
     return model if isinstance(model, TransferModel) else TransferModel.load(model)
 
 
-def _net(
-    backbone: str | PretrainedModel,
-    preprocess: Any,
-    device: str | None,
-    require_licence: str | None,
-    trust_remote_code: bool,
-) -> PretrainedModel:
-    if isinstance(backbone, PretrainedModel):
-        return backbone
-    return PretrainedModel.load(
-        backbone,
-        preprocess=preprocess,
-        device=device,
-        require_licence=require_licence,
-        trust_remote_code=trust_remote_code,
-    )
+def _net(backbone: str | PretrainedModel, **how: Any) -> PretrainedModel:
+    return backbone if isinstance(backbone, PretrainedModel) else PretrainedModel.load(backbone, **how)

@@ -57,6 +57,7 @@ def load(
     *,
     backbone: Extractor | str | None = None,
     device: str | None = None,
+    engine: str = "auto",
     trust_remote_code: bool = False,
     require_licence: str | None = None,
 ) -> Predictor:
@@ -66,6 +67,7 @@ def load(
         path: the artifact's folder.
         backbone: the same network elsewhere: an id, or one that is already loaded.
         device: where it runs.
+        engine: what runs it.
         trust_remote_code: see `icecore.backbones.load`.
         require_licence: see `icecore.backbones.load`.
 
@@ -76,7 +78,9 @@ def load(
     licence.require(Licence(reference.licence), require_licence, reference.id)
     fitted = _heads(path, manifest)
     if backbone is None or isinstance(backbone, str):
-        backbone = resolve(reference, path, override=backbone, device=device, trust_remote_code=trust_remote_code)
+        backbone = resolve(
+            reference, path, override=backbone, device=device, engine=engine, trust_remote_code=trust_remote_code
+        )
     made = changes.read(manifest.changes, path)
     tuned = changes.applied(backbone, made, str(path))
     check(reference, tuned, path)

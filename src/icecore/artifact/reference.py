@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from icecore.artifact.schema import BACKBONE, BackboneRef, ColumnRef
 from icecore.backbones import Extractor, load, load_saved, own_preprocessing
 from icecore.backbones.reference import absolute
 from icecore.errors import ArtifactError, BackboneError, FingerprintError, LayerError
-from icecore.prefix import Column, column_key
+from icecore.prefix import Column, column_key, precision_of
 
 
 def describe(backbone: Extractor, columns: Sequence[Column]) -> BackboneRef:
@@ -23,23 +24,31 @@ def describe(backbone: Extractor, columns: Sequence[Column]) -> BackboneRef:
         licence=backbone.licence.name,
         licence_source=backbone.licence.source,
         source=backbone.source,
+        precision=precision_of(backbone),
         columns=tuple(ColumnRef(layer=c.layer, pooling=c.pooling, key=column_key(backbone, c)) for c in columns),
     )
 
 
 def resolve(
-    reference: BackboneRef, folder: Path, *, override: str | None, device: str | None, trust_remote_code: bool
+    reference: BackboneRef,
+    folder: Path,
+    *,
+    override: str | None,
+    device: str | None,
+    engine: str,
+    trust_remote_code: bool,
 ) -> Extractor:
     """Load the backbone of an artifact: its own copy, or by its id, or by another (`override`). `check` judges it.
 
     Raises ArtifactError where none is found.
     """
+    how: dict[str, Any] = {"precision": reference.precision, "engine": engine}
     try:
         if reference.included and override is None:
-            return load_saved(reference.location, folder / BACKBONE, reference.preprocessing, device)
+            return load_saved(reference.location, folder / BACKBONE, reference.preprocessing, device, **how)
         own = own_preprocessing(reference.preprocessing)
         name = override or reference.location
-        return load(name, preprocess=own, device=device, trust_remote_code=trust_remote_code)
+        return load(name, preprocess=own, device=device, trust_remote_code=trust_remote_code, **how)
     except BackboneError as error:
         raise ArtifactError(
             f"The backbone of {folder} cannot be loaded: {error}",
@@ -67,6 +76,8 @@ def _difference(reference: BackboneRef, backbone: Extractor) -> str:
         return f"it comes from {backbone.provider}, not {reference.provider}"
     if reference.architecture != dict(backbone.architecture):
         return "its architecture or configuration differs"
+    if reference.precision != precision_of(backbone):
+        return f"it runs in {precision_of(backbone)}, not {reference.precision}"
     if reference.preprocessing != dict(backbone.preprocessing.value):
         return "its preprocessing differs"
     return "its weights differ"

@@ -7,6 +7,7 @@ import shutil
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import save as packed
@@ -14,7 +15,7 @@ from safetensors.numpy import save as packed
 from icecore import backbones, keys
 from icecore.artifact.card import card
 from icecore.artifact.changes import Change, write
-from icecore.artifact.schema import BACKBONE, CARD, HEADS, MANIFEST, SCHEMA, Manifest
+from icecore.artifact.schema import BACKBONE, CARD, FLOAT32, HEADS, MANIFEST, SCHEMA, Manifest
 from icecore.artifact.swapping import exchange
 from icecore.backbones import Extractor
 from icecore.errors import ArtifactError
@@ -73,12 +74,19 @@ def _write(
     backbone = manifest.backbone.model_copy(update={"included": included is not None})
     manifest = manifest.model_copy(update={"backbone": backbone})
     if changes:
-        manifest = manifest.model_copy(update={"schema_version": SCHEMA, "changes": write(changes, folder)})
+        manifest = manifest.model_copy(update={"changes": write(changes, folder)})
+    if changes or backbone.precision != FLOAT32:
+        manifest = manifest.model_copy(update={"schema_version": SCHEMA})
     heads = packed({name: np.ascontiguousarray(value) for name, value in arrays.items()})
     manifest = manifest.model_copy(update={"heads": keys.row_of_bytes(heads).hex()})
     (folder / HEADS).write_bytes(heads)
     (folder / CARD).write_text(card(manifest), "utf-8")
-    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1), "utf-8")
+    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1, exclude=_news(manifest)), "utf-8")
+
+
+def _news(manifest: Manifest) -> dict[str, Any]:
+    """What earlier versions do not know, where it says nothing: these read models of schema version 1."""
+    return {} if manifest.schema_version == SCHEMA else {"changes": True, "backbone": {"precision": True}}
 
 
 def _swap(aside: Path, path: Path) -> None:

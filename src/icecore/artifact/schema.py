@@ -11,7 +11,8 @@ HEADS = "head.safetensors"
 CARD = "README.md"
 BACKBONE = "backbone"
 CHANGES = "changes"
-SCHEMA = 2  # the newest; models whose network is as it came are written as 1, which earlier versions read
+FLOAT32: Literal["float32"] = "float32"
+SCHEMA = 2  # the newest; models whose network is as it came, in float32, are written as 1, which earlier versions read
 
 
 class _Part(BaseModel):
@@ -44,6 +45,7 @@ class BackboneRef(_Part):
         id: as the user wrote it.
         location: the same with absolute paths, where a local file or folder is meant.
         included: whether the folder `backbone/` of the artifact holds it.
+        precision: what it runs in.
     """
 
     id: str
@@ -56,6 +58,7 @@ class BackboneRef(_Part):
     source: str
     columns: tuple[ColumnRef, ...]
     included: bool = False
+    precision: Literal["float32", "bfloat16"] = FLOAT32
 
 
 class TargetRef(_Part):
@@ -107,7 +110,7 @@ class DataRef(_Part):
 class Manifest(_Part):
     """`manifest.json`. `heads` is the hash of the file that holds the heads' arrays.
 
-    Schema version 2 has `changes`, what fine-tuning changed of the network, in order.
+    Schema version 2 has `changes`, what fine-tuning changed of the network, in order, and the backbone's precision.
     """
 
     schema_version: Literal[1, 2] = 1

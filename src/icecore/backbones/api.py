@@ -60,7 +60,7 @@ class ApiBackbone:
         self.preprocessing: Preprocessing = TextAsItIs()
         self.source = client.endpoint
         self.notes: tuple[str, ...] = (f"texts are sent to {client.endpoint}",)
-        self.engine: Mapping[str, str] = {"engine": "api"}
+        self.written_by: Mapping[str, str] = {"engine": "api"}
         self.architecture: Mapping[str, Any] = {
             "endpoint": client.endpoint,
             "model": client.model,

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
-import torch
 from torch import nn
 
 from icecore import plugins
@@ -13,6 +11,8 @@ from icecore.backbones import keras, licence
 from icecore.backbones.base import Extractor, Preprocessing
 from icecore.backbones.device import resolve
 from icecore.backbones.fixed_windows import over_windows
+from icecore.backbones.placing import AUTO, placed
+from icecore.backbones.precision import FLOAT32
 from icecore.backbones.reference import parse
 from icecore.backbones.torch import unknown_preprocessing, wrapped
 from icecore.errors import BackboneError
@@ -23,6 +23,8 @@ def load(
     *,
     preprocess: Preprocessing | None = None,
     device: str | None = None,
+    precision: str = FLOAT32,
+    engine: str = AUTO,
     trust_remote_code: bool = False,
     require_licence: str | None = None,
 ) -> Extractor:
@@ -32,6 +34,8 @@ def load(
         id: for instance `timm:resnet18.a1_in1k`, `hf:FOLDER`, `torch:nets:build?weights=w.pt`, `timm:resnet18@random`.
         preprocess: overrides the network's own preprocessing.
         device: `cpu`, `cuda`, `mps` or `auto`.
+        precision: `float32` or `bfloat16`, of torch networks.
+        engine: what runs it: `auto`, or one of `icecore.prefix.engines`.
         trust_remote_code: let Transformers run code that comes with the weights.
         require_licence: `permissive`, or names of licences separated by commas.
 
@@ -49,11 +53,17 @@ def load(
     provider = plugins.get("backbones", reference.provider)
     backbone = provider.load(reference, preprocess=preprocess, trust_remote_code=trust_remote_code)
     licence.require(backbone.licence, require_licence, id)
-    return _placed(over_windows(backbone), target)
+    return placed(over_windows(backbone), target, precision=precision, engine=engine)
 
 
 def wrap(
-    module: nn.Module, *, preprocess: Preprocessing | None, name: str = "wrapped", device: str | None = "cpu"
+    module: nn.Module,
+    *,
+    preprocess: Preprocessing | None,
+    name: str = "wrapped",
+    device: str | None = "cpu",
+    precision: str = FLOAT32,
+    engine: str = AUTO,
 ) -> Extractor:
     """A frozen copy of a network already in memory, as a backbone. The network itself stays as it is.
 
@@ -62,6 +72,8 @@ def wrap(
         preprocess: how inputs are prepared; it cannot be guessed.
         name: what it is called in tables.
         device: where the copy runs.
+        precision: see `load`.
+        engine: see `load`.
 
     Raises PreprocessingError, and BackboneError where the module cannot be copied.
     """
@@ -69,8 +81,8 @@ def wrap(
     if preprocess is None:
         raise unknown_preprocessing(name)
     if keras.is_keras(module):
-        return _placed(keras.wrapped(module, preprocess, name), target)
-    return _placed(wrapped(_copied(module, name), preprocess, name), target)
+        return placed(keras.wrapped(module, preprocess, name), target, precision=precision, engine=engine)
+    return placed(wrapped(_copied(module, name), preprocess, name), target, precision=precision, engine=engine)
 
 
 def _copied(module: nn.Module, name: str) -> nn.Module:
@@ -82,7 +94,3 @@ def _copied(module: nn.Module, name: str) -> nn.Module:
             f"{name} cannot be copied: {error}.",
             do="Detach the tensors that it keeps as attributes, or load it as torch:module:factory?weights=FILE.",
         ) from error
-
-
-def _placed(backbone: Any, device: torch.device) -> Extractor:
-    return backbone.to(device) if hasattr(backbone, "to") else backbone  # type: ignore[no-any-return]  # plug-ins

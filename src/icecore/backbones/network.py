@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from itertools import chain
 from typing import Any
@@ -13,10 +14,12 @@ from PIL import Image
 from torch import Tensor, nn
 
 from icecore.backbones.base import INPUT, LAST, LOGITS, Layer, Licence, Preprocessing, Reduce
+from icecore.backbones.device import moved, turn
 from icecore.backbones.fingerprint import Digests, digest_up_to
 from icecore.backbones.layers import describe, no_such_layer
+from icecore.backbones.precision import FLOAT32, Lowered, require_precision
 from icecore.backbones.trace import PROBE_ITEMS, Trace, trace
-from icecore.backbones.way import Way
+from icecore.backbones.way import Take, Way
 from icecore.errors import BackboneError
 
 Final = Callable[[nn.Module, Any], Tensor]
@@ -40,6 +43,12 @@ class TorchBackbone:
         classifier: path of the classifier, where it is no linear layer; empty where there is none, so that the
             network's own output is `last`.
         sample: a decoded input, whose preprocessed shape the probe pass takes; an image by default.
+
+    Attributes:
+        device: where it runs.
+        precision: what it runs in; `module` itself stays in float32.
+        engine: what runs it: the name of one, or `auto`.
+        runners: what engines have made of it, for as long as it is as it is.
     """
 
     def __init__(
@@ -67,13 +76,45 @@ class TorchBackbone:
         self._final, self._classifier = last, classifier
         self._sample = Image.new("RGB", (256, 256)) if sample is None else sample
         self._digests = Digests(module)
+        self._lowered: Lowered | None = None
+        self.precision, self.engine = FLOAT32, "auto"
+        self.runners: dict[Hashable, Any] = {}
         self.device = next((p.device for p in module.parameters()), torch.device("cpu"))
 
     def to(self, device: str | torch.device) -> TorchBackbone:
         """Move the network. Returns itself."""
-        self.device = torch.device(device)
+        self.device, self._lowered, self.runners = torch.device(device), None, {}
         self.module.to(self.device)
         return self
+
+    def run_as(self, *, precision: str = FLOAT32, engine: str = "auto") -> TorchBackbone:
+        """Run in this precision, by this engine, from now on. Returns itself. Raises UsageError for the precision."""
+        self.precision, self.engine = require_precision(precision), engine
+        self._lowered, self.runners = None, {}
+        return self
+
+    def at_precision(self, precision: str) -> TorchBackbone:
+        """Itself, or the same network run in another precision."""
+        return self if precision == self.precision else copy.copy(self).run_as(precision=precision, engine=self.engine)
+
+    @contextmanager
+    def running(self, stacked: Any) -> Iterator[tuple[nn.Module, Any]]:
+        """The network in its precision, in eval mode, and inputs as it takes them; within, it may be run."""
+        with turn(self.device):
+            if self.precision == FLOAT32:
+                yield self.module.eval(), stacked  # whoever trains the module may have left it in training mode
+                return
+            lowered = self._in_bfloat16()
+            with lowered.context():
+                yield lowered.module.eval(), lowered.inputs(stacked)
+
+    def _in_bfloat16(self) -> Lowered:
+        if self._lowered is None:
+            probe = self._probe()
+            self._lowered = Lowered(
+                self.module, self.device, lambda module, own: _own_forward(module, own.inputs(probe))
+            )
+        return self._lowered
 
     def changed(self, weights: Mapping[str, Tensor]) -> TorchBackbone:
         """The same network with other values of some parameters and buffers, by name; the rest is shared.
@@ -89,6 +130,7 @@ class TorchBackbone:
             for name, value in weights.items():
                 copies[name].copy_(value)
         other._digests = self._digests.of(other.module)  # noqa: SLF001 - of its own class
+        other._lowered, other.runners = None, {}  # noqa: SLF001
         return other
 
     def prepare(self, decoded: Any) -> Any:
@@ -134,17 +176,26 @@ class TorchBackbone:
         taken: dict[str, Tensor] = {}
 
         def take(name: str, value: Tensor) -> None:
-            activation = value[:, None] if value.dim() == 1 else value
+            activation = (value[:, None] if value.dim() == 1 else value).float()
             self._require_rows(name, activation, self._rows(name, batch))
             taken[name] = self.reduced(self._layers[name], activation, batch, reduce)
 
         if INPUT in layers:
-            take(INPUT, self._input(batch, stacked))
-        self.module.eval()  # whoever trains the module may have left it in training mode
-        with torch.inference_mode():
+            take(INPUT, self.raw(batch, stacked))
+        with torch.inference_mode(), self.running(stacked) as (module, inputs):
             for way, names in self._routes([name for name in layers if name != INPUT]):
-                way.run(self.module, stacked, names, take)
+                way.run(module, inputs, names, take)
         return {name: taken[name] for name in layers}
+
+    def whole_pass(self, module: nn.Module, stacked: Any, layers: Sequence[str], take: Take) -> None:
+        """A pass that is left at its end only, so that it can be exported: `take` gets each activation as it comes."""
+        for way, names in self._routes(layers):
+            way.run(module, stacked, names, take, leave=False)
+
+    def whole(self, layer: str) -> bool:
+        """Whether a row of a layer's activation is an item, so that it can be pooled as it is."""
+        del layer
+        return True
 
     def _routes(self, layers: Sequence[str]) -> list[tuple[Way, list[str]]]:
         """Which way takes which layers: all go along with `last` that can, so that one pass does where one may do."""
@@ -167,7 +218,7 @@ class TorchBackbone:
 
     def stack(self, batch: Sequence[Any]) -> Any:
         """What the forward takes: one tensor, or several by the names of its arguments."""
-        return torch.stack(list(batch)).to(self.device, non_blocking=True)
+        return moved(torch.stack(list(batch)), self.device)
 
     def pieces(self, batch: Sequence[Any]) -> list[Sequence[Any]]:
         """The batch in parts that suit the device."""
@@ -212,7 +263,7 @@ class TorchBackbone:
         one, other = (tuple(self.prepare(Image.new("RGB", size)).shape) for size in ((256, 256), (240, 180)))
         return one if one == other else None
 
-    def _input(self, batch: Sequence[Any], stacked: Any) -> Tensor:
+    def raw(self, batch: Sequence[Any], stacked: Any) -> Tensor:
         """The layer `input`, (n, ...)."""
         del batch
         return stacked  # type: ignore[no-any-return]  # one tensor, as made above

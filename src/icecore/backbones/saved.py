@@ -14,6 +14,8 @@ from icecore.backbones.base import Extractor, Preprocessing
 from icecore.backbones.device import resolve
 from icecore.backbones.fixed_windows import over_windows
 from icecore.backbones.network import TorchBackbone
+from icecore.backbones.placing import AUTO, placed
+from icecore.backbones.precision import FLOAT32
 from icecore.backbones.reference import Reference, parse
 from icecore.data import is_own, preprocessing_from
 from icecore.errors import BackboneError
@@ -27,11 +29,19 @@ def save(backbone: Extractor, folder: Path) -> None:
     _provider(_reference(backbone.id)).save(backbone, folder)
 
 
-def load_saved(id: str, folder: Path, preprocessing: Mapping[str, Any], device: str | None) -> Extractor:  # noqa: A002
+def load_saved(
+    id: str,  # noqa: A002 - the public word for it
+    folder: Path,
+    preprocessing: Mapping[str, Any],
+    device: str | None,
+    *,
+    precision: str = FLOAT32,
+    engine: str = AUTO,
+) -> Extractor:
     """Build again what `save` wrote. `preprocessing` is the value it had."""
     reference = _reference(id)
     backbone: Any = over_windows(_provider(reference).load_saved(reference, folder, preprocessing))
-    return backbone.to(resolve(device)) if hasattr(backbone, "to") else backbone  # type: ignore[no-any-return]
+    return placed(backbone, resolve(device), precision=precision, engine=engine)
 
 
 def own_preprocessing(value: Mapping[str, Any]) -> Preprocessing | None:

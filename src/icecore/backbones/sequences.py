@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from icecore.backbones.base import INPUT, Layer, Reduce
+from icecore.backbones.device import moved
 from icecore.backbones.layers import describe
 from icecore.backbones.network import TorchBackbone
 from icecore.backbones.trace import PROBE_ITEMS
@@ -147,6 +148,11 @@ class SequenceBackbone(TorchBackbone):
         size = self._suits(batch)
         return [batch[i : i + size] for i in range(0, len(batch), size)]
 
+    def whole(self, layer: str) -> bool:
+        """Padding is cut away and windows are joined before anything is pooled."""
+        del layer
+        return False
+
     def probes(self) -> list[dict[str, Tensor]]:
         """Batches of `PROBE_ITEMS` items, the shorter first."""
         return [self.stack([self.prepare(sample)] * PROBE_ITEMS) for sample in self.samples]
@@ -212,9 +218,10 @@ class SequenceBackbone(TorchBackbone):
         if self._mask is not None:
             lengths = torch.tensor([window.length for window in windows])
             stacked[self._mask] = (torch.arange(longest) < lengths[:, None]).long()
-        return {name: value.to(self.device, non_blocking=True) for name, value in stacked.items()}
+        return {name: moved(value, self.device) for name, value in stacked.items()}
 
-    def _input(self, batch: Sequence[Windows], stacked: Any) -> Tensor:
+    def raw(self, batch: Sequence[Windows], stacked: Any) -> Tensor:
+        """The layer `input`, (n, d)."""
         del stacked
         assert self._raw is not None  # noqa: S101 - else there is no such layer
         return torch.stack([torch.as_tensor(self._raw(item.decoded), dtype=torch.float32) for item in batch])

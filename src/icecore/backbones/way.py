@@ -13,6 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from icecore.backbones.base import LAST
+from icecore.backbones.device import whole_floats
 from icecore.backbones.hooks import hooks
 from icecore.backbones.tensors import first_tensor, result_tensor
 from icecore.backbones.trace import Trace
@@ -48,13 +49,14 @@ class Way:
         call = self.trace.calls.get(layer)
         return call.finished if call is not None and call.takeable else None
 
-    def run(self, module: nn.Module, batch: Any, layers: Collection[str], take: Take) -> None:
-        """Take layers of this way, and leave it after the last of them."""
+    def run(self, module: nn.Module, batch: Any, layers: Collection[str], take: Take, *, leave: bool = True) -> None:
+        """Take layers of this way, and `leave` it after the last of them."""
         times = {layer: self.time(layer) or 0 for layer in layers}
         stop = max(times, key=times.__getitem__)
         spots = {layer: self._spot(layer) for layer in layers if times[layer] != END}
-        capture = _Capture(spots, stop, take)
-        with hooks(module, capture.before, capture.after, only={spot.path for spot in spots.values()}):
+        capture = _Capture(spots, stop if leave else None, take)
+        only = {spot.path for spot in spots.values()}
+        with whole_floats(), hooks(module, capture.before, capture.after, only=only):
             try:
                 result = result_tensor(self.forward(module, batch))
             except Enough:
@@ -82,9 +84,9 @@ class Enough(BaseException):
 
 
 class _Capture:
-    """Hooks that take activations as they come and leave the forward after the last one."""
+    """Hooks that take activations as they come, and leave the forward at the layer `stop`."""
 
-    def __init__(self, spots: Mapping[str, _Spot], stop: str, take: Take) -> None:
+    def __init__(self, spots: Mapping[str, _Spot], stop: str | None, take: Take) -> None:
         self._waiting, self._stop, self._take = dict(spots), stop, take
         self._entered: dict[str, int] = {}
         self._left: dict[str, int] = {}

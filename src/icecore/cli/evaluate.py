@@ -20,6 +20,7 @@ def evaluate(
     target: options.Target = None,
     input_col: options.InputCol = None,
     device: options.Device = "auto",
+    engine: options.Engine = "auto",
     batch_size: options.BatchSize = 32,
     workers: options.Workers = None,
     store: options.StoreDir = None,
@@ -31,7 +32,12 @@ def evaluate(
     from icecore import api
 
     loaded = api.TransferModel.load(
-        model, backbone=backbone, device=device, require_licence=require_licence, trust_remote_code=trust_remote_code
+        model,
+        backbone=backbone,
+        device=device,
+        engine=engine,
+        require_licence=require_licence,
+        trust_remote_code=trust_remote_code,
     )
     result = loaded.evaluate(
         data, target=target, input_col=input_col, store=store, batch_size=batch_size, workers=workers, strict=strict,

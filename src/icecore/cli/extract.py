@@ -22,6 +22,8 @@ def extract(
     input_col: options.InputCol = None,
     preprocess: options.Preprocess = None,
     device: options.Device = "auto",
+    precision: options.Precision = "float32",
+    engine: options.Engine = "auto",
     batch_size: options.BatchSize = 32,
     workers: options.Workers = None,
     store: options.StoreDir = None,
@@ -34,7 +36,8 @@ def extract(
 
     result = api.extract(
         api.inputs_of(data), backbone=backbone, out=out, layers=layer or ["last"], pooling=pooling, target=target,
-        input_col=input_col, preprocess=preprocess, device=device, batch_size=batch_size, workers=workers,
+        input_col=input_col, preprocess=preprocess, device=device, precision=precision,
+        engine=engine, batch_size=batch_size, workers=workers,
         store=store, strict=strict, require_licence=require_licence, trust_remote_code=trust_remote_code,
         progress=not json,
     )  # fmt: skip

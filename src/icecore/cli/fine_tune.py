@@ -31,7 +31,7 @@ def fine_tune(
     mixup: Annotated[float, typer.Option(help="Alpha of the mixing of two boundaries; 0 for none.")] = 0.2,
     views: Annotated[int, typer.Option(help="Augmented views of each image or sound, itself included.")] = 1,
     dropout: Annotated[float | None, typer.Option(help="Of the unfrozen part. By default the network's own.")] = None,
-    patience: Annotated[int, typer.Option(help="Epochs without gain after which it stops; 0 never.")] = 5,
+    patience: Annotated[int, typer.Option(help="Epochs without gain that stop it; 0: none, no rows are held out.")] = 5,
     average: Annotated[float, typer.Option(help="Decay of the moving average of weights; 0 for none.")] = 0.99,
     train_norm: Annotated[bool, typer.Option("--train-norm", help="Batch norm follows the batches.")] = False,
     balanced: Annotated[bool, typer.Option("--balanced", help="Let every class count the same, however rare.")] = False,
@@ -54,6 +54,7 @@ def fine_tune(
     target: options.Target = None,
     input_col: options.InputCol = None,
     device: options.Device = "auto",
+    engine: options.Engine = "auto",
     workers: options.Workers = None,
     store: options.StoreDir = None,
     strict: options.Strict = False,
@@ -64,7 +65,7 @@ def fine_tune(
     from icecore import api
 
     loaded = api.TransferModel.load(
-        model, backbone=backbone, device=device, store=store, require_licence=require_licence,
+        model, backbone=backbone, device=device, engine=engine, store=store, require_licence=require_licence,
         trust_remote_code=trust_remote_code,
     )  # fmt: skip
     report = api.fine_tune(

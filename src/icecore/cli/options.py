@@ -35,6 +35,13 @@ Layers = Annotated[
     ),
 ]
 Pooling = Annotated[str, typer.Option(help="mean, max, gem, cls, last-token, flatten, none.")]
+Poolings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--pooling",
+        help="mean (the default), max, gem, cls, last-token, flatten, none. May be repeated: one is chosen.",
+    ),
+]
 InputCol = Annotated[
     str | None, typer.Option("--input-col", help="Column of a table that holds the inputs; of pairs both, IMAGE,TEXT.")
 ]
@@ -42,6 +49,16 @@ Target = Annotated[
     list[str] | None, typer.Option("--target", "-t", help="Column of a table that holds the labels. May be repeated.")
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")]
+Precision = Annotated[
+    str,
+    typer.Option(help="float32, or bfloat16: faster where the hardware has units for it, features a little coarser."),
+]
+Engine = Annotated[
+    str,
+    typer.Option(
+        help="What runs the network: auto, eager, openvino, onnxruntime, compile. auto measures those installed."
+    ),
+]
 BatchSize = Annotated[int, typer.Option(min=1, help="Items in one forward pass; of texts, 64 tokens for each.")]
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Threads that read and decode. By default as many as the network needs.")

@@ -21,6 +21,7 @@ def predict(
     backbone: options.OtherBackbone = None,
     input_col: options.InputCol = None,
     device: options.Device = "auto",
+    engine: options.Engine = "auto",
     batch_size: options.BatchSize = 32,
     workers: options.Workers = None,
     store: options.StoreDir = None,
@@ -34,7 +35,12 @@ def predict(
     if out is not None:
         api.require_format(out)
     loaded = api.TransferModel.load(
-        model, backbone=backbone, device=device, require_licence=require_licence, trust_remote_code=trust_remote_code
+        model,
+        backbone=backbone,
+        device=device,
+        engine=engine,
+        require_licence=require_licence,
+        trust_remote_code=trust_remote_code,
     )
     result = loaded.predict_targets(
         api.inputs_of(inputs), input_col=input_col, store=store, batch_size=batch_size, workers=workers,

@@ -87,4 +87,5 @@ def _all_bad(dataset: Dataset, reasons: Mapping[int, str]) -> tuple[BadItem, ...
 
 def _report(found: Found, seconds: float) -> Report:
     computed = int((found.computed & found.good).sum())
-    return Report(computed, int(found.good.sum()) - computed, seconds, found.remarks, found.stages)
+    reused = int(found.good.sum()) - computed
+    return Report(computed, reused, seconds, found.remarks, found.stages, tuple(found.engines))

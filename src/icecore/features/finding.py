@@ -22,6 +22,7 @@ from icecore.features.progress import Progress
 from icecore.features.stages import STAGES
 from icecore.features.work import Work
 from icecore.prefix import Column, canonical_pooling, column_key, network_about, network_key
+from icecore.prefix.engines import Verdicts
 from icecore.store import RowKeys, Store
 
 Mask: TypeAlias = NDArray[np.bool_]
@@ -48,6 +49,7 @@ class Found:
         computed: which items went through a network, the first of equal ones, (n,).
         remarks: what was remarked of how many of them, or of their parts.
         parts: where items are tuples, the same of each part, by its name.
+        engines: which engines were chosen to compute, and why, where there was a choice.
         stages: seconds that each part of the pipeline took; of tuples, of all their parts.
     """
 
@@ -59,6 +61,7 @@ class Found:
     computed: Mask
     remarks: Mapping[str, int] = field(default_factory=dict)
     parts: Mapping[str, Found] = field(default_factory=dict)
+    engines: Sequence[str] = ()
     stages: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -80,7 +83,8 @@ class Finder:
         readable, own = only(good, dataset, rows)
         table = self.store.table(network_key(backbone), network_about(backbone))
         wanted = {column: column_key(backbone, column) for column in columns}
-        work = Work(backbone, readable, own, table, wanted, self.batch_size, self.workers)
+        verdicts = Verdicts(self.store.root)
+        work = Work(backbone, readable, own, table, wanted, self.batch_size, self.workers, verdicts)
         if wanted:
             work.run(self.progress)
         failed = np.flatnonzero(own.isin(work.failed))
@@ -89,7 +93,7 @@ class Finder:
         computed = np.zeros(len(rows), bool)
         computed[at] = work.computed
         said, stages = dict(work.remarks.most_common()), work.stages.seconds
-        return Found(rows, good, reasons, wanted, table, computed, said, stages=stages)
+        return Found(rows, good, reasons, wanted, table, computed, said, stages=stages, engines=work.engines)
 
     def _in_parts(self, backbone: JoinedBackbone, dataset: Dataset, columns: Sequence[Column]) -> Found:
         """Rows of tuples: those of their parts, which must all be good."""
@@ -105,7 +109,8 @@ class Finder:
         computed = good & _firsts(rows) & np.logical_or.reduce([_recomputed(part) for part in parts.values()])
         remarks = sum((Counter(part.remarks) for part in parts.values()), Counter[str]())
         stages = {stage: sum(part.stages[stage] for part in parts.values()) for stage in STAGES}
-        return Found(rows, good, reasons, wanted, source, computed, remarks, parts, stages)
+        engines = [engine for part in parts.values() for engine in part.engines]
+        return Found(rows, good, reasons, wanted, source, computed, remarks, parts, engines, stages)
 
 
 class SideBySide:

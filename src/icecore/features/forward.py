@@ -3,43 +3,43 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from icecore.backbones import FREE, INPUT, Extractor, Layer
+from icecore.backbones import FREE, INPUT, Extractor
 from icecore.errors import BackboneError, BadItemError
-from icecore.prefix import Column, pool
+from icecore.prefix import Column
+from icecore.prefix.engines import Eager, Runner, Values, joined
 
 # On a CPU the largest activation of a pass stays below this. From 32 MB on, glibc asks the system for the memory of
 # every tensor anew: MobileNetV2 then takes up to three times as long for each image.
 _ACTIVATION_BYTES = 24 << 20
-
-Rows = np.ndarray | list[np.ndarray]  # a list where their shapes differ
-Values = dict[Column, Rows]
+_ANY = 1 << 30
 
 
 class Forward:
-    """Runs batches, in pieces of a size that suits the device.
+    """Runs batches, in pieces of a size that suits the device and the engine.
 
     What did not fit in memory is halved, and the smaller size is kept to from then on.
 
     Args:
         backbone: the frozen network.
         columns: what is wanted of each pass.
+        runner: runs them; the eager engine by default.
+
+    Attributes:
+        in_flight: how many batches may be given to it at once, from threads of their own.
     """
 
-    def __init__(self, backbone: Extractor, columns: Sequence[Column]) -> None:
+    def __init__(self, backbone: Extractor, columns: Sequence[Column], runner: Runner | None = None) -> None:
         self._backbone, self._columns = backbone, columns
-        self._most = _suits(backbone)
+        self._run: Runner = runner or Eager(backbone, columns)
+        self.in_flight = self._run.in_flight
+        self._most = _suits(backbone) if self._run.engine == Eager.engine else _ANY
         self._fits: dict[Hashable, int] = {}
-        self._ways: dict[str, list[str]] = defaultdict(list)
-        for column in columns:
-            self._ways[column.layer].append(column.pooling)
 
     def __call__(self, inputs: list[Any]) -> Values:
         """Values by column, (n, ...) each, of n prepared inputs of one bucket.
@@ -53,32 +53,13 @@ class Forward:
             parts = [self(inputs[start : start + size]) for start in range(0, len(inputs), size)]
             return {column: joined([part[column] for part in parts]) for column in self._columns}
         try:
-            return self._pooled(inputs)
+            return self._run(inputs)
         except (RuntimeError, ValueError, AssertionError, MemoryError) as error:
             self._judge(error, inputs)
         self._fits[bucket] = len(inputs) // 2
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         return self(inputs)
-
-    def _pooled(self, inputs: list[Any]) -> Values:
-        """One pass for all columns. A layer pooled in several ways is reduced to all of them at once.
-
-        What the network keeps of an activation is the place of each row in `pooled`.
-        """
-        pooled: dict[Column, list[Tensor]] = {column: [] for column in self._columns}
-
-        def reduce(layer: Layer, value: Tensor) -> Tensor:
-            first = 0
-            for pooling in self._ways[layer.name]:
-                parts = pooled[Column(layer.name, pooling)]
-                first = sum(map(len, parts))
-                part = pool(layer, value, pooling)
-                parts.append(part.clone() if _shares(part, value) else part)
-            return torch.arange(first, first + len(value))[:, None]
-
-        places = self._backbone.run(inputs, list(self._ways), reduce)
-        return {column: _in_order(pooled[column], places[column.layer]) for column in self._columns}
 
     def _judge(self, error: Exception, inputs: list[Any]) -> None:
         """Return if a smaller batch may help; raise what it is otherwise."""
@@ -99,18 +80,10 @@ class Forward:
 def _suits(backbone: Extractor) -> int:
     """How many items a pass may have. Activations as long as the item are the network's own care."""
     if torch.device(getattr(backbone, "device", "meta")).type != "cpu":
-        return 1 << 30
+        return _ANY
     sizes = [math.prod(layer.shape) for layer in backbone.layers().values() if FREE not in layer.shape]
     largest = max(sizes, default=1)
     return max(1, _ACTIVATION_BYTES // (4 * largest))
-
-
-def joined(values: Sequence[Rows]) -> Rows:
-    """One matrix where rows are vectors of one length; else a list of rows in their own shapes."""
-    arrays = [value for value in values if isinstance(value, np.ndarray) and value.ndim == 2]
-    if len(arrays) == len(values) and len({value.shape[1] for value in arrays}) == 1:
-        return np.concatenate(arrays)
-    return [row for value in values for row in value]
 
 
 def finite(values: Values, n: int) -> np.ndarray:
@@ -123,20 +96,6 @@ def finite(values: Values, n: int) -> np.ndarray:
             else np.array([np.isfinite(row).all() for row in rows])
         )
     return good
-
-
-def _in_order(parts: Sequence[Tensor], places: Tensor) -> Rows:
-    """The rows of all parts in the order of the items."""
-    if len(parts) == 1:
-        return np.asarray(parts[0].cpu().numpy()[places.flatten().numpy()])
-    order = places.flatten().tolist()
-    rows = [row for part in parts for row in part.cpu().numpy()]
-    in_order = [rows[place] for place in order]
-    return np.stack(in_order) if len({row.shape for row in rows}) == 1 else in_order
-
-
-def _shares(a: Tensor, b: Tensor) -> bool:
-    return a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr()
 
 
 def _first_line(error: Exception) -> str:

@@ -24,10 +24,11 @@ from icecore.errors import BadBatchError, BadItemError
 from icecore.features.ahead import Ahead
 from icecore.features.batching import WINDOW_ITEMS, Batch, Prepared, batches, measured
 from icecore.features.flight import overlapped
-from icecore.features.forward import Forward, Rows, Values, finite
+from icecore.features.forward import Forward, finite
 from icecore.features.pace import Pace
 from icecore.features.stages import FORWARD, IDLE, PREPARE, Stages
 from icecore.prefix import Column
+from icecore.prefix.engines import Rows, Runner, Values
 
 _BATCHES_AHEAD = 3  # prepared for the network
 _TOGETHER = 64  # texts that a tokenizer is given at once
@@ -61,10 +62,11 @@ def compute(
     batch_size: int,
     workers: int | None = None,
     stages: Stages | None = None,
+    runner: Runner | None = None,
 ) -> Generator[Computed, None, None]:
-    """Compute columns for jobs, in batches. A bad item fails alone. Close it when leaving early.
+    """Compute columns for jobs, in batches, by the eager engine or another. A bad item fails alone.
 
-    A network that says `in_flight` is waited for with so many batches at once.
+    So many batches are under way at once as the engine takes.
 
     Args:
         backbone: the frozen network.
@@ -73,17 +75,16 @@ def compute(
         batch_size: see `icecore.features.batching.batches`.
         workers: threads that read and prepare; None follows what the stages cost.
         stages: clocks that are kept going.
+        runner: the engine, where it is not the eager one.
     """
     stages = stages or Stages()
-    forward = Forward(backbone, columns)
-    limit = getattr(backbone, "in_flight", 1)
+    forward = Forward(backbone, columns, runner)
+    results = partial(_results, forward, stages)
     with (
         closing(_prepared(backbone, jobs, batch_size, workers, stages)) as prepared,
-        closing(
-            overlapped(partial(_results, forward, stages), batches(backbone, prepared, batch_size), limit)
-        ) as results,
+        closing(overlapped(results, batches(backbone, prepared, batch_size), forward.in_flight)) as done,
     ):
-        for computed in results:
+        for computed in done:
             yield from computed
 
 
@@ -110,6 +111,12 @@ def _prepared(
                 yield from slice_
     finally:
         torch.set_num_threads(threads)  # each thread has its own number, but the last one set is that of new threads
+
+
+def prepared_batch(backbone: Extractor, jobs: Sequence[Job]) -> list[Any]:
+    """Prepared inputs of jobs that may share a batch with the first good one; empty where none is good."""
+    good = [one for one in _prepared(backbone, jobs, len(jobs), 1, Stages()) if not one.reason]
+    return [one.value for one in good if backbone.bucket(one.value) == backbone.bucket(good[0].value)]
 
 
 def _next(work: Iterator[Batch], stages: Stages) -> Batch | None:

@@ -15,13 +15,13 @@ import numpy as np
 
 from icecore.backbones import Extractor
 from icecore.features.pipeline import Job, compute
-from icecore.features.writing import written_by
+from icecore.features.writing import same_writer, written_by
 from icecore.keys import canonical
-from icecore.prefix import PRECISION, Column
+from icecore.prefix import Column, precision_of
+from icecore.prefix.engines import TOLERANCES, apart, said
 from icecore.store import RowKeys, Table
 
 _SAMPLE = 3
-_TOLERANCE = {"float32": 1e-4}  # of the largest value in a row
 _judged: set[tuple[Path, str, bytes, bytes]] = set()  # for the life of the process: nothing that was agreed on changes
 
 Jobs = Callable[[Sequence[bytes]], Iterable[Job]]
@@ -61,45 +61,41 @@ def set_aside_what_differs(
     for done in compute(backbone, jobs(sample), columns, batch_size=len(sample), workers=1):
         fresh |= {(row, c): values[i] for c, values in done.values.items() for i, row in enumerate(done.rows)}
     for suspect in suspects:
-        _judge(table, suspect, fresh, ours)
+        _judge(table, suspect, fresh, ours, precision_of(backbone))
 
 
 def _suspects(table: Table, wanted: Mapping[Column, str], rows: RowKeys, ours: Mapping[str, str]) -> Iterator[_Suspect]:
     for column, key in wanted.items():
         for writer, at in table.writers(key, rows):
-            if writer != ours and _case(table, key, writer, ours) not in _judged:
+            if not same_writer(writer, ours) and _case(table, key, writer, ours) not in _judged:
                 spread = at[np.linspace(0, len(at) - 1, _SAMPLE).astype(int)].tolist()
                 yield _Suspect(column, key, writer, [rows[i] for i in dict.fromkeys(spread)])
 
 
 def _judge(
-    table: Table, suspect: _Suspect, fresh: Mapping[tuple[bytes, Column], np.ndarray], ours: Mapping[str, str]
+    table: Table,
+    suspect: _Suspect,
+    fresh: Mapping[tuple[bytes, Column], np.ndarray],
+    ours: Mapping[str, str],
+    precision: str,
 ) -> None:
     rows = [row for row in suspect.rows if (row, suspect.column) in fresh]  # not those that cannot be decoded now
     stored = table.read(suspect.key, rows) if rows else []
-    worst = max((_differ(fresh[row, suspect.column], was) for row, was in zip(rows, stored, strict=True)), default=0.0)
+    worst = apart([fresh[row, suspect.column] for row in rows], list(stored), precision)
     _judged.add(_case(table, suspect.key, suspect.writer, ours))
-    if worst <= _TOLERANCE[PRECISION]:
+    if worst <= TOLERANCES[precision]:
         return
     gone = table.set_aside(suspect.key, suspect.writer)
     warnings.warn(
         f"{gone:,} stored rows of {suspect.column.layer} ({suspect.column.pooling}) were computed with "
-        f"{_difference(suspect.writer, ours)}, and differ from what is computed here by up to {worst:.1g} of their "
-        f"largest value, where {_TOLERANCE[PRECISION]:.0e} is allowed. They were set aside and are computed again.",
+        f"{_difference(suspect.writer, ours)}, and differ from what is computed here by {said(worst, precision)}. "
+        "They were set aside and are computed again.",
         stacklevel=2,
     )
 
 
 def _case(table: Table, key: str, writer: Mapping[str, str], ours: Mapping[str, str]) -> tuple[Path, str, bytes, bytes]:
     return table.folder, key, canonical(writer), canonical(ours)
-
-
-def _differ(here: np.ndarray, there: np.ndarray) -> float:
-    """The largest difference, as a share of the largest value; infinite where shapes differ."""
-    if here.shape != there.shape:
-        return float("inf")
-    largest = max(float(np.abs(here).max(initial=0)), float(np.finfo(np.float32).tiny))
-    return float(np.abs(here - there).max(initial=0)) / largest
 
 
 def _difference(writer: Mapping[str, str], ours: Mapping[str, str]) -> str:

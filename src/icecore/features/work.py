@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -14,12 +15,14 @@ from numpy.typing import NDArray
 from icecore.backbones import INPUT, Extractor
 from icecore.data import Dataset
 from icecore.errors import StoreError
+from icecore.features.engine import Engines
 from icecore.features.pipeline import Job, compute
 from icecore.features.progress import Progress
 from icecore.features.stages import Stages
 from icecore.features.trust import set_aside_what_differs
 from icecore.features.writing import Writer
 from icecore.prefix import Column
+from icecore.prefix.engines import Runner, Verdicts
 from icecore.store import Claim, RowKeys, Table
 
 Positions: TypeAlias = NDArray[np.int64]  # in the data set
@@ -36,9 +39,11 @@ class Work:
         wanted: the columns asked for, with their keys in the table.
         rows: the row keys of its items, (n,).
         batch_size, workers: see `extract`.
+        verdicts: what is remembered of engines.
         failed: rows that came to nothing, with the reasons.
         computed: which items went through the network, the first of equal ones, (n,).
         remarks: what was remarked of how many of them.
+        engines: which engines were chosen, and why, where there was a choice.
         stages: clocks of reading, forward and writing.
     """
 
@@ -49,8 +54,10 @@ class Work:
     wanted: Mapping[Column, str]
     batch_size: int
     workers: int | None
+    verdicts: Verdicts
     failed: dict[bytes, str] = field(default_factory=dict)
     remarks: Counter[str] = field(default_factory=Counter)
+    engines: list[str] = field(default_factory=list)
     stages: Stages = field(default_factory=Stages)
 
     def __post_init__(self) -> None:
@@ -88,6 +95,9 @@ class Work:
     def _jobs_of(self, rows: Sequence[bytes]) -> Iterator[Job]:
         return self._jobs(self._first[self._keys(self._first).isin(rows)])
 
+    def _jobs_at(self, group: Positions, part: slice) -> list[Job]:
+        return list(self._jobs(group[part]))
+
     def _jobs(self, at: Positions) -> Iterator[Job]:
         return (Job(self.rows[i], self.dataset.inputs[i]) for i in map(int, at))
 
@@ -95,26 +105,38 @@ class Work:
         """Compute items, those that lack the same columns together."""
         for columns, group in self._by_lack(at):
             through_network = any(column.layer != INPUT for column in columns)
-            batches = compute(
-                self.backbone,
-                self._jobs(group),
-                columns,
-                batch_size=self.batch_size,
-                workers=self.workers,
-                stages=self.stages,
-            )
-            with (
-                progress.task("extracting" if through_network else "reading", len(group)) as task,
-                Writer(self.table, self.backbone, {c: self.wanted[c] for c in columns}, self.stages) as writer,
-                closing(batches),
-            ):
-                for done in batches:
-                    writer.add(done)
-                    self.failed.update(done.failed)
-                    if through_network:
-                        self.remarks.update(done.remarks)
-                    task.advance(len(done.rows) + len(done.failed), self.stages.bottleneck)
+            engines = Engines(self.backbone, self.verdicts, self.batch_size, progress)
+            jobs = partial(self._jobs_at, group)
+            for runner, part in engines.parts(columns, len(group), jobs):
+                self._compute_part(columns, group[part], runner, progress)
+            self.engines += engines.used
             self.computed[group] |= through_network
+
+    def _compute_part(
+        self, columns: Sequence[Column], group: Positions, runner: Runner | None, progress: Progress
+    ) -> None:
+        through_network = any(column.layer != INPUT for column in columns)
+        batches = compute(
+            self.backbone,
+            self._jobs(group),
+            columns,
+            batch_size=self.batch_size,
+            workers=self.workers,
+            stages=self.stages,
+            runner=runner,
+        )
+        columns_to = {column: self.wanted[column] for column in columns}
+        with (
+            progress.task("extracting" if through_network else "reading", len(group)) as task,
+            Writer(self.table, self.backbone, columns_to, self.stages, runner) as writer,
+            closing(batches),
+        ):
+            for done in batches:
+                writer.add(done)
+                self.failed.update(done.failed)
+                if through_network:
+                    self.remarks.update(done.remarks)
+                task.advance(len(done.rows) + len(done.failed), self.stages.bottleneck)
 
     def _by_lack(self, at: Positions) -> Iterator[tuple[list[Column], Positions]]:
         if not len(at):

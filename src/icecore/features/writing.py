@@ -13,14 +13,15 @@ from typing import Self
 import numpy as np
 
 from icecore.backbones import Extractor
-from icecore.features.forward import Rows, joined
 from icecore.features.pipeline import Computed
 from icecore.features.stages import WRITE, Stages
-from icecore.prefix import Column
+from icecore.prefix import Column, precision_of
+from icecore.prefix.engines import EAGER, Rows, Runner, joined, versions_of
 from icecore.store import Table
 
 _PART_BYTES = 32 << 20
 _LEAST_SECONDS, _SHARE, _MOST_SECONDS = 0.5, 0.1, 10.0
+_SMALL, _LARGE = 1e-3, 6e4  # the largest value of what float16 keeps well: it is fine down to 6e-5
 _LIBRARIES = ("torch", "timm", "torchvision", "transformers", "pillow")
 
 
@@ -36,12 +37,21 @@ class Writer:
         backbone: what computes them.
         columns: what is written, with the keys in the table.
         stages: clocks that are kept going.
+        runner: the engine that computes them, where it is not the eager one.
     """
 
-    def __init__(self, table: Table, backbone: Extractor, columns: Mapping[Column, str], stages: Stages) -> None:
+    def __init__(
+        self,
+        table: Table,
+        backbone: Extractor,
+        columns: Mapping[Column, str],
+        stages: Stages,
+        runner: Runner | None = None,
+    ) -> None:
         self._table, self._columns, self._stages = table, columns, stages
         self._about = {key: {"id": backbone.id, "layer": c.layer, "pooling": c.pooling} for c, key in columns.items()}
-        self._written_by = written_by(backbone)
+        self._written_by = written_by(backbone, runner)
+        self._halves = precision_of(backbone) == "bfloat16"
         self._changed = Condition()
         self._added: list[Computed] = []
         self._bytes = 0  # in self._added
@@ -105,8 +115,16 @@ class Writer:
         if pending:
             with self._stages.clock(WRITE):
                 rows = [row for computed in pending for row in computed.rows]
-                values = {key: joined([computed.values[c] for computed in pending]) for c, key in self._columns.items()}
+                own = self._columns.items()
+                values = {key: self._kept([computed.values[c] for computed in pending]) for c, key in own}
                 self._table.append(rows, values, about=self._about, written_by=self._written_by)
+
+    def _kept(self, values: list[Rows]) -> Rows:
+        """Rows as they are stored: what was computed in bfloat16 as float16, where that holds it."""
+        rows = joined(values)
+        if not self._halves:
+            return rows
+        return _halved(rows) if isinstance(rows, np.ndarray) else [_halved(row) for row in rows]
 
     def _due(self) -> bool:
         now = time.monotonic()
@@ -121,16 +139,32 @@ def _bytes_of(rows: Rows) -> int:
     return rows.nbytes if isinstance(rows, np.ndarray) else sum(row.nbytes for row in rows)
 
 
-def written_by(backbone: Extractor) -> dict[str, str]:
+def _halved(values: np.ndarray) -> np.ndarray:
+    """In float16, which is finer than bfloat16 but reaches less far; as it is where it does not reach."""
+    largest = float(np.abs(values).max(initial=0))
+    return values.astype(np.float16) if largest == 0 or _SMALL < largest < _LARGE else values
+
+
+def written_by(backbone: Extractor, runner: Runner | None = None) -> dict[str, str]:
     """The engine, its device and the versions that compute a part; recorded in it, not in its key.
 
-    A network that no library here computes says its own `engine`.
+    A network that no library here computes says its own in `written_by`.
     """
-    own = getattr(backbone, "engine", None)
+    own = getattr(backbone, "written_by", None)
     if own is not None:
         return dict(own)
     device = str(getattr(backbone, "device", "")).partition(":")[0]
-    return {"engine": "eager"} | ({"device": device} if device else {}) | _versions()
+    engine = {"engine": runner.engine, **runner.versions} if runner else {"engine": EAGER}
+    return engine | ({"device": device} if device else {}) | _versions()
+
+
+def same_writer(writer: Mapping[str, str], ours: Mapping[str, str]) -> bool:
+    """Whether rows of a writer can be taken without a look: its versions are ours.
+
+    Whichever engine it was: none is used before its values agree with the eager one's.
+    """
+    engine = writer.get("engine", EAGER)
+    return dict(writer) == dict(ours) | {"engine": engine} | versions_of(engine)
 
 
 @cache

@@ -8,13 +8,13 @@ preprocessing, so a network whose tail was tuned keeps the keys of everything be
 
 from icecore.prefix.boundary import Prefix
 from icecore.prefix.columns import (
-    PRECISION,
     Column,
     blocks,
     column_key,
     columns_of,
     network_about,
     network_key,
+    precision_of,
     prefix_key,
     raw_columns,
 )
@@ -24,7 +24,6 @@ from icecore.prefix.suffix import Place, Suffix
 
 __all__ = [
     "POOLINGS",
-    "PRECISION",
     "Column",
     "Cutter",
     "Place",
@@ -38,6 +37,7 @@ __all__ = [
     "network_about",
     "network_key",
     "pool",
+    "precision_of",
     "prefix_key",
     "raw_columns",
 ]

@@ -9,15 +9,17 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Hashable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from icecore.backbones import FREE, INPUT, Layer, Reduce, TorchBackbone, reduced_in_groups
-from icecore.backbones.way import Way
+from icecore.backbones.way import Take, Way
 from icecore.data import View, ViewedPreprocessing
 from icecore.errors import LayerError
 from icecore.prefix.columns import Column
@@ -68,6 +70,8 @@ class Prefix:
         self.id, self.provider, self.modality = backbone.id, backbone.provider, backbone.modality
         self.preprocessing, self.licence, self.source = backbone.preprocessing, backbone.licence, backbone.source
         self.notes, self.architecture, self.device = backbone.notes, backbone.architecture, backbone.device
+        self.precision, self.engine = backbone.precision, backbone.engine
+        self.runners: dict[Hashable, Any] = {}
         self._way = way
         self.view: View | None = None
         self._trees: dict[str, Tree] = {}
@@ -116,7 +120,7 @@ class Prefix:
 
         All comes from one pass. See `Extractor.run`.
         """
-        own = [name for name in layers if name not in self._names]
+        own = [name for name in layers if name not in self._by_name]
         parts = [self._run(piece, own, layers, reduce) for piece in self.backbone.pieces(batch)]
         return {name: torch.cat([part[name] for part in parts]) for name in layers}
 
@@ -144,39 +148,114 @@ class Prefix:
     def live(self, at: str, batch: Sequence[Any]) -> Any:
         """What the module at a cut gives for prepared inputs, computed now."""
         place = next(place for place in self.places if place.at == at)
-        return outputs_at(self._way, self.backbone.module, [place], self.backbone.stack(batch)).get(at)
+        return self._as_traced(at, self._outputs([place], self.backbone.stack(batch)).get(at))
 
     def rows(self, batch: Sequence[Any]) -> dict[str, list[Tensor]]:
         """For each leaf of each boundary what is kept of each of the prepared inputs."""
-        return self._kept_of(
-            outputs_at(self._way, self.backbone.module, self.places, self.backbone.stack(batch)), batch
-        )
+        found = self._leaves_of(self._outputs(self.places, self.backbone.stack(batch)))
+        known = self._by_name
+        return {name: self._kept(known[name], value, batch) for name, value in found.items()}
+
+    def stack(self, batch: Sequence[Any]) -> Any:
+        """What the forward takes."""
+        return self.backbone.stack(batch)
+
+    def pieces(self, batch: Sequence[Any]) -> list[Sequence[Any]]:
+        """The batch in parts that suit the device."""
+        return self.backbone.pieces(batch)
+
+    def probes(self) -> list[Any]:
+        """Batches as the forward takes them; of two lengths where inputs have lengths."""
+        return self.backbone.probes()
+
+    def raw(self, batch: Sequence[Any], stacked: Any) -> Tensor:
+        """The layer `input`, (n, ...)."""
+        return self.backbone.raw(batch, stacked)
 
     @property
-    def _names(self) -> set[str]:
-        return {leaf.name for leaves in self._leaves.values() for leaf in leaves}
+    def module(self) -> nn.Module:
+        """The whole network."""
+        return self.backbone.module
+
+    def running(self, stacked: Any) -> AbstractContextManager[tuple[nn.Module, Any]]:
+        """See `TorchBackbone.running`."""
+        return self.backbone.running(stacked)
+
+    def at_precision(self, precision: str) -> Prefix:
+        """Itself, or the same prefix run in another precision."""
+        backbone = self.backbone.at_precision(precision)
+        if backbone is self.backbone:
+            return self
+        other = copy.copy(self)
+        other.backbone, other.precision, other.runners = backbone, backbone.precision, {}
+        return other
+
+    def whole(self, layer: str) -> bool:
+        """Whether a row of a layer's activation is an item, so that it can be pooled as it is."""
+        return layer not in self._by_name and self.backbone.whole(layer)
+
+    def whole_pass(self, module: nn.Module, stacked: Any, layers: Sequence[str], take: Take) -> None:
+        """See `TorchBackbone.whole_pass`."""
+        own = [name for name in layers if name not in self._by_name]
+        with taking(module, self.places) as outputs:
+            if own:
+                self.backbone.whole_pass(module, stacked, own, take)
+            if outputs.keys() < {place.at for place in self.places} - {INPUT}:
+                self._way.forward(module, stacked)
+        for name, value in self._leaves_of(outputs).items():
+            if name in layers:
+                take(name, value)
+
+    def reduced(self, layer: Layer, value: Tensor, batch: Sequence[Any], reduce: Reduce) -> Tensor:
+        """What is kept of a layer's activation, a row for each item."""
+        leaf = self._by_name.get(layer.name)
+        if leaf is None:
+            return self.backbone.reduced(layer, value, batch, reduce)
+        return reduced_in_groups(layer, self._kept(leaf, value, batch), reduce)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Leaf]:
+        return {leaf.name: leaf for leaves in self._leaves.values() for leaf in leaves}
+
+    def _outputs(self, places: Sequence[Place], stacked: Any) -> dict[str, Any]:
+        with self.backbone.running(stacked) as (module, inputs):
+            return outputs_at(self._way, module, places, inputs)
+
+    def _leaves_of(self, outputs: Mapping[str, Any]) -> dict[str, Tensor]:
+        """The tensors of boundaries by their names."""
+        trees = {at: Tree.of(value) for at, value in outputs.items()}
+        return {
+            leaf.name: tree.leaves[place]
+            for at, tree in trees.items()
+            for leaf, place in zip(self._leaves[at], tree.tensors, strict=True)
+        }
+
+    def _as_traced(self, at: str, value: Any) -> Any:
+        """A boundary with its tensors in the types of the network in float32."""
+        tree = Tree.of(value)
+        values = list(tree.leaves)
+        for leaf, place in zip(self._leaves[at], tree.tensors, strict=True):
+            values[place] = values[place].to(leaf.dtype)
+        return tree.with_leaves(values)
 
     def _run(
         self, batch: Sequence[Any], own: Sequence[str], layers: Sequence[str], reduce: Reduce
     ) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
+        stacked = self.backbone.stack(batch)
         if own:
-            with taking(self.backbone.module, self.places) as outputs:  # the cuts, so that the pass comes as far
+            with self.backbone.running(stacked) as (module, _), taking(module, self.places) as outputs:
+                # the cuts too, so that the pass comes as far
                 found = self.backbone.run(batch, list({*own, *(p.at for p in self.places)}), _only(own, reduce))
-            kept = self._kept_of(outputs, batch)
         else:
-            kept = self.rows(batch)
+            outputs = self._outputs(self.places, stacked)
         known = self.layers()
-        leaves = {name: reduced_in_groups(known[name], rows, reduce) for name, rows in kept.items() if name in layers}
+        leaves = {
+            name: self.reduced(known[name], value, batch, reduce)
+            for name, value in self._leaves_of(outputs).items()
+            if name in layers
+        }
         return {name: found[name] for name in own} | leaves
-
-    def _kept_of(self, outputs: Mapping[str, Any], batch: Sequence[Any]) -> dict[str, list[Tensor]]:
-        found: dict[str, list[Tensor]] = {}
-        for at, value in outputs.items():
-            tree, leaves = Tree.of(value), self._leaves[at]
-            for leaf, place in zip(leaves, tree.tensors, strict=True):
-                found[leaf.name] = self._kept(leaf, tree.leaves[place], batch)
-        return found
 
     def _looked_at(self, place: Place) -> tuple[Tree, list[Leaf]]:
         """The structure of a boundary and its tensors, from probes of two lengths and two sizes of batch."""

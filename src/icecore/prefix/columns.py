@@ -13,7 +13,7 @@ from icecore.backbones import INPUT, LAST, LOGITS, Extractor, no_such_layer
 from icecore.errors import LayerError
 from icecore.prefix.pooling import canonical_pooling
 
-PRECISION = "float32"
+FLOAT32 = "float32"
 _NUMBER = re.compile(r"-?\d+$")
 
 
@@ -79,7 +79,13 @@ def prefix_key(backbone: Extractor, layer: str) -> str:
 def column_key(backbone: Extractor, column: Column) -> str:
     """Key of a column: the prefix, the pooling and the precision."""
     prefix = prefix_key(backbone, column.layer)
-    return keys.key("column", {"prefix": prefix, "pooling": column.pooling, "precision": PRECISION})
+    precision = FLOAT32 if column.layer == INPUT else precision_of(backbone)
+    return keys.key("column", {"prefix": prefix, "pooling": column.pooling, "precision": precision})
+
+
+def precision_of(backbone: Extractor) -> str:
+    """What a network runs in; those that do not say so run in float32."""
+    return str(getattr(backbone, "precision", FLOAT32))
 
 
 def network_key(backbone: Extractor) -> str:
@@ -97,7 +103,7 @@ def network_about(backbone: Extractor) -> dict[str, Any]:
         "provider": backbone.provider,
         "architecture": dict(backbone.architecture),
         "preprocessing": dict(backbone.preprocessing.value),
-        "precision": PRECISION,
+        "precision": precision_of(backbone),
         "view": None,
     }
 

@@ -1,0 +1,39 @@
+"""Engines: what runs a frozen prefix. All give the same values within the tolerance of the precision.
+
+`eager` runs the network as its author wrote it, and stops at the last layer that is asked for. The others take a graph
+of the same pass, poolings included, which `program` exports: OpenVINO, ONNX Runtime, and torch's compiler.
+"""
+
+from icecore.prefix.engines.catalogue import AUTO, EAGER, ENGINES, require_engine, versions_of
+from icecore.prefix.engines.choosing import Choice, can_choose, chosen, named, probe, worth_probing
+from icecore.prefix.engines.compiled import Compiled, compiled
+from icecore.prefix.engines.eager import Eager
+from icecore.prefix.engines.tolerance import TOLERANCES, apart, said
+from icecore.prefix.engines.values import Rows, Runner, Values, joined
+from icecore.prefix.engines.verdicts import Verdict, Verdicts
+
+__all__ = [
+    "AUTO",
+    "EAGER",
+    "ENGINES",
+    "TOLERANCES",
+    "Choice",
+    "Compiled",
+    "Eager",
+    "Rows",
+    "Runner",
+    "Values",
+    "Verdict",
+    "Verdicts",
+    "apart",
+    "can_choose",
+    "chosen",
+    "compiled",
+    "joined",
+    "named",
+    "probe",
+    "require_engine",
+    "said",
+    "versions_of",
+    "worth_probing",
+]
