@@ -57,7 +57,9 @@ def test_the_weights_are_those_of_a_fit_in_memory(name, k, class_weight):
     tolerance = 1e-6 if name == "ridge" else 5e-3
     scale = np.abs(weights(whole, X)).max()
     np.testing.assert_allclose(weights(pieces, X), weights(whole, X), atol=tolerance * scale)
-    np.testing.assert_allclose(pieces.predict_proba(X), whole.predict_proba(X), atol=5e-3 if name == "logistic" else 2e-2)
+    np.testing.assert_allclose(
+        pieces.predict_proba(X), whole.predict_proba(X), atol=5e-3 if name == "logistic" else 2e-2
+    )
     assert there.most <= ROWS_AT_ONCE
 
 

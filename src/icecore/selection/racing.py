@@ -79,6 +79,8 @@ class Race:
 
     def _near_by_ridge(self, layers: Sequence[Layer]) -> list[Layer]:
         """Against the best of all that was tried; where ridge was not among it, it is tried for this alone."""
+        if not self.candidates and len(layers) == 1:
+            return list(layers)
         candidates, hits = list(self.candidates), list(self.hits)
         if all(head_name(one.head) != _COUSIN for one in candidates) and len(layers) > 1:
             for layer in layers:
