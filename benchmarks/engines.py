@@ -12,6 +12,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -26,7 +27,7 @@ from benchmarks.common import finish, options, show  # pins threads, so before t
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.sides import inputs
+from benchmarks.sides.inputs import inputs_of
 from benchmarks.sides.networks import NAMES, Network, networks
 from icecore import backbones
 from icecore.data import load, read
@@ -81,15 +82,10 @@ class Case:
 
 def prepared(network: Network, backbone: Any, n: int, place: Path) -> list[Any]:
     """Inputs of one shape, as the network takes them: a few different ones, over and over."""
-    few = min(n, 16)
-    if network.modality == "text":
-        source: Any = [text for text in inputs.texts(1000) if len(text) > 60][:few]  # they share a batch
-    else:
-        source = (inputs.photographs if network.modality == "image" else inputs.sounds)(place, few)
-    items = [
-        backbone.prepare(load(item, network.modality)[1]) for item in read(source, modality=network.modality).inputs
-    ]
-    alike = [item for item in items if backbone.bucket(item) == backbone.bucket(items[0])]
+    few = inputs_of(network.modality, place, 16).items
+    items = [backbone.prepare(load(item, network.modality)[1]) for item in read(few, modality=network.modality).inputs]
+    buckets = Counter(backbone.bucket(item) for item in items)
+    alike = [item for item in items if backbone.bucket(item) == buckets.most_common(1)[0][0]]
     return [alike[i % len(alike)] for i in range(n)]
 
 
@@ -174,9 +170,7 @@ def main() -> None:
     found: list[Rate] = []
     with tempfile.TemporaryDirectory() as place:
         for network in networks(Path(place), chosen.only):
-            folder = Path(place) / f"inputs of {network.name}"
-            folder.mkdir()
-            for rows in measured(network, folder, chosen.full):
+            for rows in measured(network, Path(place) / f"inputs of {network.name}", chosen.full):
                 table(rows)
                 found += rows
     finish(chosen, {"rates": [asdict(rate) for rate in found]})
