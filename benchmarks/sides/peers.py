@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ def peers_of(network: Network) -> Iterator[Peer]:
     if network.name == "mobilenetv2_100" and find_spec("keras"):
         yield keras_predict()
     if network.name == "vit_small_patch16_224" and network.folder:
+        yield replace(vision_loop(network.folder), comparable=False)
         yield vision_pipeline(network.folder)
     if network.modality == "text" and network.folder:
         yield text_loop(network.folder)
@@ -85,6 +87,23 @@ def vision_pipeline(folder: Path) -> Peer:
         return torch.cat([row.reshape(1, -1) for row in found]).numpy()
 
     return Peer("Transformers pipeline", work, comparable=False)
+
+
+def vision_loop(folder: Path) -> Peer:
+    """Transformers' AutoImageProcessor and AutoModel, batch by batch."""
+    from transformers import AutoImageProcessor, AutoModel
+
+    processor, model = AutoImageProcessor.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
+
+    def load(path: Path) -> torch.Tensor:
+        return processor(opened(path), return_tensors="pt")["pixel_values"][0]
+
+    def work(files: Sequence[Path], workers: int, batch_size: int) -> np.ndarray:
+        with torch.inference_mode():
+            rows = [model(pixel_values=batch).pooler_output for batch in batches(files, load, workers, batch_size)]
+        return torch.cat(rows).numpy()
+
+    return Peer("Transformers AutoModel", work)
 
 
 def text_loop(folder: Path) -> Peer:
