@@ -44,6 +44,7 @@ def options(description: str, *, only: Sequence[str] = ()) -> argparse.Namespace
     parser.add_argument("--json", type=Path, help="write the figures to this file as well")
     parser.add_argument("--data", type=Path, help="a folder of photographs; TrashNet of ICECORE_ASSETS by default")
     parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--rounds", type=int, help="how often each side takes its turn")
     if only:
         parser.add_argument("--only", action="append", choices=only, help="this alone; may be repeated")
     return parser.parse_args()
@@ -149,6 +150,14 @@ def show(title: str, headings: Sequence[str], lines: Sequence[Sequence[Any]]) ->
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         print("  " + "  ".join([first, *rest]).rstrip())
+
+
+def kept(chosen: argparse.Namespace, name: str) -> dict[str, Any]:
+    """Results of earlier runs that a run of a part of the networks goes on with."""
+    if not (chosen.only and chosen.json and chosen.json.exists()):
+        return {}
+    found: dict[str, Any] = json.loads(chosen.json.read_text("utf-8"))[name]
+    return found
 
 
 def finish(chosen: argparse.Namespace, figures: Mapping[str, Any]) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # so that `python benchmarks/extraction.py` works from anywhere
 
-from benchmarks.common import Side, alternate, finish, options, ratio, show  # pins threads, so before NumPy
+from benchmarks.common import Side, alternate, finish, kept, options, ratio, show  # pins threads, so before NumPy
 
 # isort: split
 import numpy as np
@@ -35,7 +35,6 @@ from icecore.prefix.engines import apart
 
 PRECISIONS = ("bfloat16", "float32")
 SAMPLE = 64  # items to choose a peer's settings on
-ROUNDS = 3
 MANY = 5000  # rows, of which one quarter is enough to score a probe on
 
 
@@ -81,23 +80,25 @@ def name_of(precision: str) -> str:
     return f"icecore, {precision}"
 
 
-def compare(network: Network, given: Inputs, full: bool) -> dict[str, Any]:
-    """Print a table; the figures of one network."""
+def compare(network: Network, given: Inputs, rounds: int, *, full: bool) -> dict[str, Any]:
+    """Print a table; the figures of one network. After the first round only the usual loop and icecore go on."""
     items = given.items
     sides = Sides(network, items)
     peers = list(peers_of(network))
     if full:
         peers = [peer.at_its_best(items[:: max(1, len(items) // SAMPLE)]) for peer in peers]
     ours = {name_of(precision): sides.ours(precision) for precision in PRECISIONS}
-    taken = alternate(ours | {peer.name: sides.peer(peer) for peer in peers}, ROUNDS if full else 1)
-    medians = {name: statistics.median(times) for name, times in taken.items()}
-    usual = min((peer.name for peer in peers if not peer.optimised), key=lambda name: medians[name])
+    theirs = {peer.name: sides.peer(peer) for peer in peers}
+    taken = alternate(ours | theirs, 1)
+    usual = min((peer.name for peer in peers if not peer.optimised), key=lambda name: taken[name])
+    for name, more in alternate(ours | {usual: theirs[usual]}, rounds - 1).items():
+        taken[name] += more
     figures = {
         "items": len(items),
         "usual": usual,
         "seconds": taken,
-        "medians": medians,
-        "ratios": {name: ratio(times, taken[usual]) for name, times in taken.items()},
+        "medians": {name: statistics.median(times) for name, times in taken.items()},
+        "ratios": {name: ratio(times, taken[usual][: len(times)]) for name, times in taken.items()},
         "settings": {peer.name: peer.settings for peer in peers},
         "engines": sides.engines,
         **agreement(sides, [peer.name for peer in peers if peer.comparable], given.labels if full else None),
@@ -140,14 +141,8 @@ def _said(probe: dict[str, Any]) -> str:
     return f"{probe['accuracy'][0]:.3f}{'' if probe['same'] else ' (differs)'}"
 
 
-def main() -> None:
-    """Run and print."""
-    chosen = options(__doc__.partition("\n")[0], only=NAMES)
-    found: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as place:
-        for network in networks(Path(place), chosen.only):
-            given = inputs_of(network.modality, Path(place) / f"inputs of {network.name}", network.n[chosen.full])
-            found[network.name] = compare(network, given, chosen.full)
+def summary(found: dict[str, Any]) -> dict[str, float]:
+    """Print the ratios of all networks; their geometric means."""
     means = {p: statistics.geometric_mean(one["ratios"][name_of(p)] for one in found.values()) for p in PRECISIONS}
     show(
         "Times as fast as the fastest usual loop",
@@ -157,7 +152,19 @@ def main() -> None:
             ("geometric mean", *(f"{means[p]:.1f}" for p in PRECISIONS)),
         ],
     )
-    finish(chosen, {"networks": found, "geometric_means": means})
+    return means
+
+
+def main() -> None:
+    """Run and print."""
+    chosen = options(__doc__.partition("\n")[0], only=NAMES)
+    rounds = chosen.rounds or (3 if chosen.full else 1)
+    found = kept(chosen, "networks")
+    with tempfile.TemporaryDirectory() as place:
+        for network in networks(Path(place), chosen.only):
+            given = inputs_of(network.modality, Path(place) / f"inputs of {network.name}", network.n[chosen.full])
+            found[network.name] = compare(network, given, rounds, full=chosen.full)
+    finish(chosen, {"networks": found, "geometric_means": summary(found)})
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,6 @@ def peers_of(network: Network) -> Iterator[Peer]:
     if network.name == "mobilenetv2_100" and find_spec("keras"):
         yield keras_predict()
     if network.name == "vit_small_patch16_224" and network.folder:
-        yield replace(vision_loop(network.folder), comparable=False)
         yield vision_pipeline(network.folder)
     if network.modality == "text" and network.folder:
         yield text_loop(network.folder)
