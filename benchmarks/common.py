@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,10 @@ from PIL import Image  # noqa: E402 - see above
 torch.set_num_threads(THREADS)
 
 Side = Callable[[], Callable[[], None]]  # sets up, and returns what is to be measured
-LIBRARIES = ("icecore", "torch", "torchvision", "timm", "transformers", "numpy", "pyarrow", "pillow")
+LIBRARIES = (
+    *("icecore", "torch", "torchvision", "timm", "transformers", "numpy", "pyarrow", "pillow", "openvino"),
+    *("onnxruntime", "keras", "sentence-transformers", "embetter"),
+)
 
 
 def options(description: str, *, only: Sequence[str] = ()) -> argparse.Namespace:
@@ -59,8 +62,15 @@ def machine() -> dict[str, Any]:
         "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
         "system": platform.platform(),
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in LIBRARIES},
+        "versions": {name: number for name in LIBRARIES if (number := _version(name))},
     }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def _processor() -> str:
@@ -167,6 +177,7 @@ def finish(chosen: argparse.Namespace, figures: Mapping[str, Any]) -> None:
     print(f"\n{found['processor']}, {found['cores']} cores, {THREADS} threads, load {found['load']}, {found['system']}")
     print(f"Python {found['python']}, {versions}")
     if chosen.json:
+        chosen.json.parent.mkdir(parents=True, exist_ok=True)
         chosen.json.write_text(json.dumps({"machine": found, "full": chosen.full, **figures}, indent=2) + "\n")
 
 
