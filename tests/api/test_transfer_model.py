@@ -298,3 +298,20 @@ def test_preprocessing_is_asked_for_in_clear_words(tmp_path):
         PretrainedModel.load(BACKBONE, preprocess={"resize": "sideways"})
     with pytest.raises(PreprocessingError, match=r"Got a preprocessing of type int\. A path to preprocess\.json"):
         PretrainedModel.load(BACKBONE, preprocess=3)
+
+
+def test_of_several_poolings_one_is_chosen(tmp_path, colours):
+    """All poolings come from one pass; the model reads the layer and the pooling that won, also when loaded again."""
+    log = tmp_path / "forwards"
+    net = counted(log)
+    model = TransferModel(net, pooling=["max", "mean"], head="ridge", layers=["all"], store=tmp_path / "store")
+    model.fit(colours, **QUICK)
+    assert forwarded(log) == 24
+    found = model.report.targets[0].by_layer
+    pooled = [name for name in found if name.endswith("(max)")]
+    assert pooled
+    assert all(name.replace("(max)", "(mean)") in found for name in pooled)
+    assert "last" in found
+    columns = model.manifest.backbone.columns
+    chosen = model.report.targets[0].layer.split("+")
+    assert [f"{c.layer} ({c.pooling})" if c.layer != "last" else "last" for c in columns] == chosen

@@ -253,6 +253,19 @@ def test_weights_of_any_precision_are_computed_in_float32(dtype, images):
     assert close(run(net, images, ["last"])["last"], found) or dtype != torch.float64
 
 
+def test_convolutions_of_float32_are_whole(images):
+    """On a GPU cuDNN would round to TF32, and features were not those of a CPU; the user's setting comes back."""
+    seen, module = [], seeded(plain())
+    module[0].register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32))
+    net = wrapped(module)
+    net.layers()
+    seen.clear()
+    before = torch.backends.cudnn.allow_tf32
+    run(net, images, ["last"])
+    assert seen == [False]
+    assert torch.backends.cudnn.allow_tf32 is before is True
+
+
 def test_threads_do_not_take_each_others_activations(images):
     """Passes through one network in several threads at once each get their own."""
     net = wrapped(plain())

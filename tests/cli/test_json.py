@@ -27,7 +27,8 @@ def test_fit(shell, colours, tmp_path):
     assert all(list(figure) == ["value", "low", "high"] for figure in found["metrics"].values())
     assert set(found["baselines"]) == {"raw_input", "majority_class"}
     assert (found["items"], found["bad_items"]) == (18, 0)
-    assert list(found["extraction"]) == ["computed", "reused", "seconds", "remarks", "engines"]
+    assert list(found["extraction"]) == ["computed", "reused", "seconds", "remarks", "stages", "engines"]
+    assert list(found["extraction"]["stages"]) == ["read", "decode", "prepare", "forward", "write", "idle"]
     assert found["extraction"]["computed"] == 18
     again = shell("fit", colours, "-b", BACKBONE, "--head", "logistic:C=1", "--repeats", 1, "--json").json
     assert again["model"] is None

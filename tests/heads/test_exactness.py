@@ -12,10 +12,10 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.svm import SVC
 
 from icecore import heads
+from icecore.heads.axes import Axes
 from icecore.heads.lda import ledoit_wolf
 from icecore.heads.linear import LinearHead
-from icecore.heads.ridge import Problem
-from icecore.heads.scaling import rotation, standardisation
+from icecore.heads.scaling import standardisation
 from icecore.heads.weighting import class_weights
 from icecore.testing.heads import example
 
@@ -32,9 +32,10 @@ def test_ridge_is_scikit_learns(class_weight, d):
     """The closed form orders classes by the same values as RidgeClassifier on the same scale, wide rows included."""
     X, y = example(n=50, d=d)
     Z = scaled(X)
-    weight, bias = next(Problem.of(Z, y, 3, class_weight).solutions([0.3]))
+    rows = np.arange(len(y))
+    ours = heads.sweep("ridge", X, y, 3, [0.3], [(rows, rows)], class_weight=class_weight)[0]
     theirs = RidgeClassifier(alpha=0.3, class_weight=class_weight).fit(Z, y)
-    np.testing.assert_allclose(Z @ weight + bias, theirs.decision_function(Z), atol=1e-9)
+    np.testing.assert_allclose(ours, theirs.decision_function(Z), atol=1e-8)
 
 
 @pytest.mark.parametrize("class_weight", [None, "balanced"])
@@ -54,8 +55,7 @@ def test_lda_is_scikit_learns(class_weight):
 def test_ledoit_wolf_is_scikit_learns(n, d, seed):
     """The automatic shrinkage is scikit-learn's, before and after a rotation."""
     X = np.random.default_rng(seed).normal(size=(n, d))
-    Q = rotation(X)
-    Z = X if Q is None else X @ Q
+    Z = Axes.of(X).rows
     found = ledoit_wolf(Z, Z.T @ Z / n, d)
     assert found == pytest.approx(ledoit_wolf_shrinkage(X, assume_centered=True), abs=1e-9)
 
@@ -80,24 +80,26 @@ def test_svm_rbf_is_scikit_learns_for_each_class():
 
 
 @pytest.mark.parametrize("spec", LINEAR)
-def test_the_rotation_changes_nothing(spec):
-    """With more features than rows a head fitted in the rotated space predicts what one fitted in full does."""
+def test_the_axes_change_nothing(spec):
+    """With more features than rows a head fitted along the axes of its rows predicts what one fitted in full does."""
     X, y = example(n=30, d=80)
     new = example(n=20, d=80, seed=1)[0]
-    rotated = heads.make(spec).fit(X, y, n_classes=3)
-    full = without_rotation(spec).fit(X, y, n_classes=3)
-    np.testing.assert_allclose(rotated.predict_proba(new), full.predict_proba(new), atol=1e-3)
+    turned = heads.make(spec).fit(X, y, n_classes=3)
+    full = without_axes(spec).fit(X, y, n_classes=3)
+    np.testing.assert_allclose(turned.predict_proba(new), full.predict_proba(new), atol=1e-3)
 
 
-def without_rotation(spec):
+def without_axes(spec):
     """The same head, made to solve in the space that it was given."""
     head = heads.make(spec)
     assert isinstance(head, LinearHead)
 
     class Full(type(head)):
-        def _solved(self, scale, X, codes, k, penalties):
-            Z = scale(X)
-            return self.solutions(Z, codes, k, [self._strength(p) for p in penalties], Z.shape[1])
+        def solutions(self, axes, codes, k, penalties):
+            Z = axes.rows @ axes.basis.T
+            whole = Axes(Z, np.eye(Z.shape[1]), np.square(Z).sum(axis=0))
+            for weight, bias in super().solutions(whole, codes, k, penalties):
+                yield axes.basis.T @ weight, bias
 
     return Full(head.options)
 

@@ -7,8 +7,11 @@ import pytest
 from sklearn.tree import DecisionTreeClassifier
 
 from icecore.errors import UsageError
-from icecore.heads import penalties
+from icecore.evaluation.folds import folds
+from icecore.heads import penalties, sweep
 from icecore.selection import AUTO_HEADS, Candidate, ScoredCandidate, choose, features_of, layer_name
+from icecore.selection.choosing import decide
+from icecore.selection.scoring import score_all
 from tests.selection.examples import blobs, noise, rings
 
 
@@ -35,7 +38,7 @@ def test_a_kernel_is_chosen_where_lines_fail():
     choice = choose({"last": X}, y, 2)
     assert choice.candidate.head in {"knn", "svm-rbf"}
     tried = {one.candidate.head for one in choice.table}
-    assert tried == {"centroid", "ridge", "knn", "svm-rbf"}
+    assert tried == {"centroid", "ridge", "lda", "knn", "svm-rbf"}
 
 
 def test_several_layers_together_are_chosen_where_no_single_one_does():
@@ -144,7 +147,7 @@ def test_choices_repeat_with_the_seed_and_tell_their_progress():
     told = []
     first = choose({"last": X}, y, 3, heads=["ridge", "knn"], seed=3, progress=lambda *step: told.append(step))
     assert choose({"last": X}, y, 3, heads=["ridge", "knn"], seed=3) == first
-    assert told == [(0, 1, "screening layers"), (0, 2, "ridge on last"), (1, 2, "knn on last")]
+    assert told == [(0, 2, "ridge, knn on last")]
 
 
 def test_no_head_is_explained():
@@ -157,3 +160,38 @@ def test_a_scored_candidate_knows_whether_it_is_near_the_best():
     """Near is behind by no more than one standard error of the difference."""
     assert ScoredCandidate(Candidate("last", "ridge", 1.0), 0.8, 0.02, 0.010, 0.011).within_one_error
     assert not ScoredCandidate(Candidate("last", "ridge", 1.0), 0.8, 0.02, 0.012, 0.011).within_one_error
+
+
+def test_blocks_of_each_pooling_stand_side_by_side_by_themselves():
+    """`a (max)` joins `b (max)`, not `b (mean)`; what was pooled in one way only joins both."""
+    X, y = blobs(60)
+    names = ["a (mean)", "a (max)", "b (mean)", "b (max)", "c", "last"]
+    features = {name: X + noise(60, seed=seed) for seed, name in enumerate(names)}
+    choice = choose(features, y, 3, heads=["ridge"])
+    joint = {one.candidate.layer for one in choice.table if isinstance(one.candidate.layer, tuple)}
+    assert joint == {("a (mean)", "b (mean)", "c"), ("a (max)", "b (max)", "c")}
+    alone = choose(features, y, 3, heads=["ridge"], joint=False)
+    assert all(isinstance(one.candidate.layer, str) for one in alone.table)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_left_out_could_not_have_won(seed):
+    """On layers of rising information the choice is that of trying every head on every layer."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 4, 400)
+    centres = rng.normal(size=(4, 16))
+    features = {
+        f"layer.{depth}": (rng.normal(size=(400, 16)) + 0.15 * depth * centres[y]).astype(np.float32)
+        for depth in range(8)
+    }
+    plan = folds(y, n_splits=3, seed=0)
+    candidates, hits = [], []
+    for layer, X in features.items():
+        for head in AUTO_HEADS:
+            grid = penalties(head)
+            candidates += [Candidate(layer, head, penalty) for penalty in grid]
+            hits += list(sweep(head, X, y, 4, grid, plan).argmax(axis=2) == y)
+    whole = decide(score_all(candidates, np.array(hits), y, np.arange(400), balanced=False))
+    chosen = choose(features, y, 4, folds=plan, joint=False)
+    assert chosen.candidate == whole.candidate
+    assert len(chosen.table) < len(whole.table)

@@ -65,7 +65,7 @@ def test_progress_counts_on_one_scale():
     nested({"last": X}, y, 3, heads=["ridge"], n_splits=3, progress=lambda *step: told.append(step))
     done = [step[0] for step in told]
     assert done == sorted(done)
-    assert told[0][2] == "fold 1 of 3: screening layers"
+    assert told[0][2] == "fold 1 of 3: ridge on last"
     assert told[-1] == (400, 400, "done")
     assert any(label == "all rows: ridge on last" for _, _, label in told)
 

@@ -63,7 +63,7 @@ def test_random_labels_are_declined(shell, tmp_path, weights, seed):
     data = write_orders(tmp_path / "random", 25, seed=seed, random_labels=True)
     saved = fitted(data, store=tmp_path / "store", net=weights).save(tmp_path / "m")
     before = content(saved)
-    done = shell("fine-tune", saved, data, "--unfreeze", 1, *QUICK)
+    done = shell("fine-tune", saved, data, "--unfreeze", 1, *QUICK, "--folds", 5)
     assert done.status == 0, done.err
     assert content(saved) == before
     assert "trained blocks.2 and what follows; " in done.out

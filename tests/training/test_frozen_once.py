@@ -6,7 +6,8 @@ from icecore import TransferModel
 from tests.networks import forwarded
 from tests.tuning import FAST, fitted, network, orders
 
-MANY = {**FAST, "folds": 3, "epochs": 3}
+MANY = {**FAST, "folds": 3, "epochs": 3, "precision": "float32"}
+CHECKED = 2 * 4  # items that show whether bfloat16 may be used, in both precisions
 
 
 @pytest.fixture
@@ -39,6 +40,18 @@ def test_each_item_and_view_is_forwarded_once(counted, views):
     before = forwarded(log)
     model.fine_tune(X, y, unfreeze=1, views=views, **MANY)
     assert forwarded(log) - before - probes == 24 * views
+
+
+def test_boundaries_in_bfloat16_are_a_pass_of_their_own(counted):
+    """What the frozen model reads stays as it was fitted on; once that is stored, the boundary alone is computed."""
+    model, X, y, log = counted
+    model.predict(X, progress=False)
+    probes, before = looking(model, log), forwarded(log)
+    model.fine_tune(X, y, unfreeze=1, **{**MANY, "precision": "bfloat16"})
+    assert forwarded(log) - before - probes <= 24 + CHECKED + 3
+    probes, before = looking(model, log), forwarded(log)
+    model.fine_tune(X, y, unfreeze=1, seed=7, **{**MANY, "precision": "bfloat16"})
+    assert forwarded(log) - before == probes
 
 
 @pytest.mark.parametrize("options", [{"learning_rate": 1e-3, "seed": 5}, {"mixup": 0.4, "folds": 2}])

@@ -37,19 +37,37 @@ class Encoder(nn.Module):
         return x.mean(1)
 
 
-def encoder() -> PretrainedModel:
-    return PretrainedModel.wrap(Encoder(), preprocess={"resize": "exact", "resize_size": 16}, name="encoder")
+class PaddedBlock(nn.Module):
+    """Pads by what its convolution says of itself, as MobileNetV2 of Transformers does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(8, 8, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        missing = self.conv.kernel_size[0] - self.conv.stride[0]
+        return x + self.conv(nn.functional.pad(x, (0, missing, 0, missing)))
+
+
+def padded() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 8, 4, 4), PaddedBlock(), PaddedBlock(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+def wrapped(module: nn.Module) -> PretrainedModel:
+    return PretrainedModel.wrap(module, preprocess={"resize": "exact", "resize_size": 16}, name="own")
 
 
 def of(name, folder):
     """A network, and inputs of it."""
     if name in ("bert", "gpt2"):
         return backbones.load(f"hf:{write_texts(name, folder)}", device="cpu"), TEXTS
-    net = encoder() if name == "encoder" else network(blind=False)
+    own = {"encoder": Encoder, "padded": padded}
+    net = wrapped(own[name]()) if name in own else network(blind=False)
     return net.backbone, orders(2)[0]
 
 
-@pytest.mark.parametrize("name", ["convolutions", "encoder", "bert", "gpt2"])
+@pytest.mark.parametrize("name", ["convolutions", "padded", "encoder", "bert", "gpt2"])
 @pytest.mark.parametrize("start", ["last", "input"])
 def test_the_stored_matrices_are_the_adapters(name, start, tmp_path):
     """The network with the products added gives what the network with adapters gives; GPT-2 keeps weights transposed,

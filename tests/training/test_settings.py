@@ -116,7 +116,7 @@ def test_gradual_begins_with_the_last_block(tune):
 
 def test_patience_stops_and_none_does_not(tmp_path):
     """Without a gain on held-out rows for so many epochs it stops, and the best is kept, be it the start (0 epochs);
-    with 0 it trains all.
+    with 0 it trains to the end, on all rows.
     """
     X, y = orders(40)
     y = list(np.random.default_rng(0).permutation(y))
@@ -127,8 +127,9 @@ def test_patience_stops_and_none_does_not(tmp_path):
     assert stopped.epochs == len(stopped.log) - 2
     if stopped.epochs:
         assert stopped.epochs == 1 + int(np.argmin([epoch.held_out_loss for epoch in stopped.log]))
-    assert len(all_of.log) == 12
-    assert all(0 <= epoch.held_out_accuracy <= 1 for epoch in all_of.log)
+    assert all(0 <= epoch.held_out_accuracy <= 1 for epoch in stopped.log)
+    assert [epoch.held_out_loss for epoch in all_of.log] == [None] * 12
+    assert all_of.epochs == 12
 
 
 def test_few_rows_have_no_early_stopping(tune):
@@ -155,7 +156,7 @@ def test_balanced_lets_a_rare_class_count(tmp_path):
 def test_bfloat16_comes_close_to_float32(tune):
     """Half the digits in the multiplications, nearly the same weights and the same figures."""
     full, half = (tune(precision=name, learning_rate=1e-3) for name in ("float32", "bfloat16"))
-    assert 0 < apart(full[1], half[1]) < 5e-3
+    assert 0 < apart(full[1], half[1]) < 1e-2
     assert half[0].metrics[0]["accuracy"].value == pytest.approx(full[0].metrics[0]["accuracy"].value, abs=0.25)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from icecore import artifact, keys
 from icecore.api.fitting import FittedTarget, layers_read
 from icecore.artifact import DataRef, Figure, Figures, Manifest, TargetRef
-from icecore.backbones import INPUT, Extractor
+from icecore.backbones import Extractor
 from icecore.data import printable
 from icecore.features import Features
 from icecore.heads import Head
@@ -24,13 +24,13 @@ _PACKAGES = ("icecore", "torch", "numpy", "scikit-learn", "pillow")
 def manifest(backbone: Extractor, features: Features, fitted: Sequence[FittedTarget]) -> Manifest:
     """The manifest of a model that was just fitted."""
     used = layers_read([one.candidate for one in fitted])
-    columns = [column for column in features.columns if column.layer in used and column.layer != INPUT]
+    columns = {name: column for name, column in features.named().items() if name in used}
     return Manifest(
         icecore=version("icecore"),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         modality=backbone.modality,
-        backbone=artifact.describe(backbone, columns),
-        targets=tuple(_target(one, [column.layer for column in columns]) for one in fitted),
+        backbone=artifact.describe(backbone, list(columns.values())),
+        targets=tuple(_target(one, list(columns)) for one in fitted),
         data=data_ref(features),
         versions=versions(),
     )

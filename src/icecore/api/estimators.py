@@ -19,7 +19,7 @@ from icecore import heads
 from icecore.api.describing import bare_manifest
 from icecore.api.features_or_items import holds_items
 from icecore.api.loading import loaded
-from icecore.api.options import open_store
+from icecore.api.options import columns_for, open_store
 from icecore.api.pretrained import PretrainedModel
 from icecore.api.tuning import Request, training_settings, tune
 from icecore.artifact import Predictor
@@ -27,7 +27,7 @@ from icecore.backbones import LAST, Extractor
 from icecore.data import read
 from icecore.errors import UsageError
 from icecore.features import Features, Silent, extract
-from icecore.prefix import Column, columns_of
+from icecore.prefix import Column
 from icecore.selection import Candidate, choose, features_of
 
 _GIVEN = "features"  # the layer that features already made are called
@@ -38,7 +38,7 @@ class _OnFeatures(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyp
 
     backbone: str | PretrainedModel | None
     layer: str | int | Sequence[str | int]
-    pooling: str
+    pooling: str | Sequence[str]
     batch_size: int
     device: str
     precision: str
@@ -67,7 +67,7 @@ class _OnFeatures(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyp
             strict=True,
             progress=Silent(),
         )
-        return {layer: features.matrix(layer) for layer in features.layers}
+        return {name: features.matrix(column) for name, column in features.named().items()}
 
     def _backbone(self) -> Extractor:
         return loaded(self._network, device=self.device, precision=self.precision, engine=self.engine)
@@ -84,7 +84,7 @@ class _OnFeatures(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyp
         return network
 
     def _columns(self, backbone: Extractor) -> list[Column]:
-        return columns_of(backbone, self.layer if self._network is self.backbone else LAST, self.pooling)
+        return columns_for(backbone, self.layer if self._network is self.backbone else LAST, self.pooling)
 
 
 class FeatureExtractor(TransformerMixin, _OnFeatures):  # type: ignore[misc]  # scikit-learn is untyped
@@ -94,7 +94,7 @@ class FeatureExtractor(TransformerMixin, _OnFeatures):  # type: ignore[misc]  # 
         backbone: an id or a `PretrainedModel`.
         layer: a layer or several (side by side in the result); see `PretrainedModel.extract_features`.
         pooling: see there.
-        batch_size: items in one forward pass.
+        batch_size: items in one forward pass; of texts, 64 tokens for each.
         device: `cpu`, `cuda`, `mps` or `auto`.
         precision: `float32` or `bfloat16`; see `PretrainedModel.load`.
         engine: `auto`, `eager`, `openvino`, `onnxruntime` or `compile`; see there.
@@ -113,7 +113,7 @@ class FeatureExtractor(TransformerMixin, _OnFeatures):  # type: ignore[misc]  # 
         self,
         backbone: str | PretrainedModel | None = None,
         layer: str | int | Sequence[str | int] = "last",
-        pooling: str = "mean",
+        pooling: str | Sequence[str] = "mean",
         *,
         batch_size: int = 32,
         device: str = "auto",
@@ -161,7 +161,7 @@ class TransferClassifier(ClassifierMixin, _OnFeatures):  # type: ignore[misc]  #
         penalty: how simple the head has to be; larger is simpler, for every head. None is the head's own default, or,
             where something is chosen, the best in cross-validation.
         balanced: let every class count the same, however rare it is.
-        batch_size: items in one forward pass.
+        batch_size: items in one forward pass; of texts, 64 tokens for each.
         device: `cpu`, `cuda`, `mps` or `auto`.
         precision: `float32` or `bfloat16`; see `PretrainedModel.load`.
         engine: `auto`, `eager`, `openvino`, `onnxruntime` or `compile`; see there.
@@ -185,7 +185,7 @@ class TransferClassifier(ClassifierMixin, _OnFeatures):  # type: ignore[misc]  #
         self,
         backbone: str | PretrainedModel | None = None,
         layer: str | int | Sequence[str | int] = "last",
-        pooling: str = "mean",
+        pooling: str | Sequence[str] = "mean",
         head: Any = "logistic",
         *,
         penalty: float | None = None,

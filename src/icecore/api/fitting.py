@@ -14,7 +14,20 @@ from icecore.api.reports import Metrics, TargetReport
 from icecore.evaluation import majority_baseline
 from icecore.features import Progress
 from icecore.heads import Head, make
-from icecore.selection import Candidate, Choice, HeldOut, Nested, fit_candidate, held_out, layer_name, nested
+from icecore.heads import Rows as HeadRows
+from icecore.selection import (
+    Candidate,
+    Choice,
+    HeldOut,
+    Nested,
+    fit_candidate,
+    head_name,
+    held_out,
+    in_memory,
+    layer_name,
+    nested,
+    test_apart,
+)  # fmt: skip
 
 RAW = "raw_input"
 MAJORITY = "majority_class"
@@ -38,48 +51,49 @@ class Rows:
     """The items that targets are fitted on.
 
     Attributes:
-        features: layer -> (n, d).
+        features: layer -> (n, d), all in memory or none.
         raw: the inputs themselves as numbers, (n, d), for the baseline; None where there is no such thing.
         groups: (n,), equal for equal items.
         splits: (n,) `train`, `val`, `test`; None to use folds.
     """
 
-    features: Mapping[str, np.ndarray]
-    raw: np.ndarray | None
+    features: Mapping[str, HeadRows]
+    raw: HeadRows | None
     groups: np.ndarray
     splits: np.ndarray | None
 
 
 @dataclass(frozen=True, slots=True)
 class FittedTarget:
-    """A fitted head, the layers that it reads, and how it did."""
+    """A fitted head, the layers that it reads, how it did, and what has to be said of it aloud."""
 
     labels: Labels
     candidate: Candidate
     head: Head
     report: TargetReport
+    notes: tuple[str, ...] = ()
 
 
 def fit_target(labels: Labels, rows: Rows, settings: Settings, progress: Progress) -> FittedTarget:
     """Choose layer, head and penalty, fit, and score on rows that took no part in either.
 
     The many small decompositions of this run on one thread each: more gain little, and waste a busy machine by waiting.
+    Rows that are not in memory come in pieces, which are worth all threads.
     """
-    with threadpool_limits(1, user_api="blas"):
+    with threadpool_limits(1 if in_memory(rows.features) else None, user_api="blas"):
         return _fit_target(labels, rows, settings, progress)
 
 
 def _fit_target(labels: Labels, rows: Rows, settings: Settings, progress: Progress) -> FittedTarget:
     result = _evaluated(labels, rows, settings, progress, f"choosing a model for {labels.name}")
     candidate = result.choice.candidate
-    head = fit_candidate(
-        candidate,
-        {layer: X[result.fit_rows] for layer, X in rows.features.items()},
-        labels.codes[result.fit_rows],
-        len(labels.classes),
-        class_weight=settings.class_weight,
-        seed=settings.seed,
-    )
+    if isinstance(result, HeldOut):
+        head = result.head
+    else:
+        head = fit_candidate(
+            candidate, rows.features, labels.codes, len(labels.classes),
+            class_weight=settings.class_weight, seed=settings.seed,
+        )  # fmt: skip
     report = TargetReport(
         name=labels.name,
         classes=labels.classes,
@@ -90,13 +104,13 @@ def _fit_target(labels: Labels, rows: Rows, settings: Settings, progress: Progre
         by_layer=_best_by_layer(result.choice),
         metrics=result.metrics(seed=settings.seed),
         baselines=_baselines(labels, result, rows, settings, progress),
-        evaluation=_how(result, labels, settings),
+        evaluation=_how(result, labels, settings, given_split=rows.splits is not None),
     )
-    return FittedTarget(labels, candidate, head, report)
+    return FittedTarget(labels, candidate, head, report, _notes(result))
 
 
 def _evaluated(labels: Labels, rows: Rows, settings: Settings, progress: Progress, label: str) -> Nested | HeldOut:
-    data = (rows.features, labels.codes, len(labels.classes))
+    data: tuple[Any, np.ndarray, int] = (rows.features, labels.codes, len(labels.classes))
     options: dict[str, Any] = {
         "heads": [settings.head],
         "class_weight": settings.class_weight,
@@ -104,8 +118,11 @@ def _evaluated(labels: Labels, rows: Rows, settings: Settings, progress: Progres
     }
     with progress.task(label, 100) as task:
         told = _Percent(task.advance)
-        if rows.splits is not None:
-            return held_out(*data, rows.splits, rows.groups, progress=told, **options)
+        splits = rows.splits
+        if splits is None and not in_memory(rows.features):
+            splits = test_apart(labels.codes, rows.groups, seed=settings.seed)
+        if splits is not None:
+            return held_out(*data, splits, rows.groups, progress=told, **options)
         repeats = _repeats(settings, labels)
         return nested(*data, rows.groups, n_splits=settings.folds, repeats=repeats, progress=told, **options)
 
@@ -141,10 +158,19 @@ def _repeats(settings: Settings, labels: Labels) -> int:
     return int(np.clip(steady // len(labels.codes), 1, 5))
 
 
-def _how(result: Nested | HeldOut, labels: Labels, settings: Settings) -> str:
+def _notes(result: Nested | HeldOut) -> tuple[str, ...]:
+    if isinstance(result, Nested) or result.learned == len(result.fit_rows):
+        return ()
+    name = head_name(result.choice.candidate.head)
+    said = f"{name} has to have its rows in memory: it was fitted on {result.learned:,} of {len(result.fit_rows):,}."
+    return (f"{said} ridge, logistic and svm would take all.",)
+
+
+def _how(result: Nested | HeldOut, labels: Labels, settings: Settings, *, given_split: bool) -> str:
     """Where the figures come from, in words."""
     if isinstance(result, HeldOut):
-        return f"chosen and trained on {len(result.fit_rows):,} given rows, scored on {len(result.y):,} others"
+        given = "given rows" if given_split else "rows"
+        return f"chosen and trained on {result.learned:,} {given}, scored on {len(result.y):,} others"
     repeats = _repeats(settings, labels)
     times = f"{repeats} times " if repeats > 1 else ""
     nested_choice = ", choice made anew in each" if result.choice.table else ""

@@ -14,7 +14,7 @@ from icecore.api import describing
 from icecore.api.fitting import Rows, Settings, fit_target
 from icecore.api.guessing import read_for
 from icecore.api.labels import encode, require_items
-from icecore.api.options import open_progress, open_store
+from icecore.api.options import columns_for, open_progress, open_store
 from icecore.api.pretrained import PretrainedModel
 from icecore.api.reports import Evaluation, FitReport, TuningReport
 from icecore.api.scoring import read_labelled, score
@@ -24,8 +24,8 @@ from icecore.backbones import INPUT
 from icecore.data import Dataset
 from icecore.errors import UsageError
 from icecore.evaluation import duplicate_groups
-from icecore.features import Features, Progress, extract
-from icecore.prefix import columns_of, raw_columns
+from icecore.features import Features, Progress, extract, too_large
+from icecore.prefix import raw_columns
 from icecore.prefix.engines import require_engine
 from icecore.store import Store
 
@@ -37,7 +37,7 @@ class TransferModel:
         net: a `PretrainedModel`, or the id of one.
         head: a name, `auto` (layer, head and penalty by cross-validation), a scikit-learn classifier or torch layers.
         layers: a layer or several to choose from; by default every block and `last` for `auto`, else `last`.
-        pooling: see `PretrainedModel.extract_features`.
+        pooling: see `PretrainedModel.extract_features`; of several one is chosen, with the layer, by cross-validation.
         class_weight: `balanced` to let every class count the same.
         seed: of folds and training.
         store: a folder; by default `ICECORE_STORE` or the user's cache directory.
@@ -56,7 +56,7 @@ class TransferModel:
         *,
         head: Any = "auto",
         layers: str | int | Sequence[str | int] | None = None,
-        pooling: str = "mean",
+        pooling: str | Sequence[str] = "mean",
         class_weight: Literal["balanced"] | None = None,
         seed: int = 0,
         store: Store | str | os.PathLike[str] | None = None,
@@ -78,6 +78,7 @@ class TransferModel:
         repeats: int | None = None,
         batch_size: int = 32,
         workers: int | None = None,
+        memory: int | None = None,
         strict: bool = False,
         progress: Progress | bool = True,
     ) -> Self:
@@ -93,8 +94,11 @@ class TransferModel:
             input_col: its column with the inputs.
             folds: of the evaluation.
             repeats: times that the folds are drawn anew; by default more for small data.
-            batch_size: items in one forward pass.
-            workers: threads that read and decode.
+            batch_size: items in one forward pass; of texts, 64 tokens for each.
+            workers: threads that read and decode; by default as many as the network needs.
+            memory: bytes that features and the work on them may take; by default half of what is available. Features
+                that would take more stay in the store: ridge, logistic and svm are then fitted piece by piece, other
+                heads on some of the rows, and a part of the rows that is kept apart takes the place of the folds.
             strict: make bad items an error.
             progress: show it on standard error.
 
@@ -108,10 +112,11 @@ class TransferModel:
             encode(name, values)  # a target that cannot be learned is told before any work is done
         features = self._extract(dataset, batch_size, workers, strict, told)
         require_items(features)
-        matrices = {layer: features.matrix(layer) for layer in features.layers if layer != INPUT}
+        read = features.stored if too_large(features, memory) else features.matrix
+        matrices = {name: read(column) for name, column in features.named().items()}
         settings = Settings(self.head, self.class_weight, folds, repeats, self.seed)
         labels = [encode(name, values) for name, values in features.dataset.targets.items()]
-        raw = features.matrix(INPUT) if INPUT in features.layers else None
+        raw = read(INPUT) if INPUT in features.layers else None
         rows = Rows(matrices, raw, duplicate_groups(features.origins), _splits(features.dataset))
         fitted = [fit_target(label, rows, settings, told) for label in labels]
         self._report = FitReport(
@@ -121,7 +126,7 @@ class TransferModel:
             len(features),
             features.bad,
             features.report,
-            (*self.net.backbone.notes, *features.notes),
+            (*self.net.backbone.notes, *features.notes, *(note for one in fitted for note in one.notes)),
         )
         manifest = describing.manifest(self.net.backbone, features, fitted)
         made = {one.labels.name: one.head for one in fitted}
@@ -248,7 +253,7 @@ class TransferModel:
             target: see `fit`.
             input_col: see `fit`.
             store: see `predict_targets`.
-            workers: threads that read and decode.
+            workers: threads that read and decode; by default as many as the network needs.
             strict: make bad items an error.
             progress: show it on standard error.
             training: epochs, learning_rate, batch_size and so on: the fields of `icecore.training.TrainingSettings`.
@@ -347,7 +352,7 @@ class TransferModel:
         layers = self.layers
         if layers is None:
             layers = "all" if self._open else "last"
-        columns = [*raw_columns(self.net.backbone), *columns_of(self.net.backbone, layers, self.pooling)]
+        columns = [*raw_columns(self.net.backbone), *columns_for(self.net.backbone, layers, self.pooling)]
         return extract(
             self.net.backbone,
             dataset,

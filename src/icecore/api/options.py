@@ -6,17 +6,26 @@ import functools
 import inspect
 import os
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 
 from icecore import keys
-from icecore.backbones import Preprocessing
+from icecore.backbones import Extractor, Preprocessing
 from icecore.data import preprocessing_from, preprocessing_from_file
 from icecore.errors import PreprocessingError
 from icecore.features import Progress, Silent, Terminal
+from icecore.prefix import Column, columns_of
 from icecore.store import Store
+
+
+def columns_for(
+    backbone: Extractor, layers: str | int | Sequence[str | int], pooling: str | Sequence[str]
+) -> list[Column]:
+    """The columns that layers under one pooling or several make, each once. Raises LayerError, UsageError."""
+    poolings = [pooling] if isinstance(pooling, str) else pooling
+    return list(dict.fromkeys(column for name in poolings for column in columns_of(backbone, layers, name)))
 
 
 def open_store(store: Store | str | os.PathLike[str] | None) -> Store:

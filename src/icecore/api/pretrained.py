@@ -9,12 +9,12 @@ from torch import nn
 
 from icecore import backbones
 from icecore.api.guessing import read_for
-from icecore.api.options import open_preprocessing, open_progress, open_store
+from icecore.api.options import columns_for, open_preprocessing, open_progress, open_store
 from icecore.artifact import Change
 from icecore.backbones import Extractor, Layer, Licence
 from icecore.backbones.torchvision_ops import ensure_torchvision_imports
 from icecore.features import Features, Progress, extract
-from icecore.prefix import Prefix, Suffix, blocks, columns_of, cut
+from icecore.prefix import Prefix, Suffix, blocks, cut
 from icecore.prefix.engines import require_engine
 from icecore.store import Store
 from icecore.training.unfreezing import cuttable
@@ -171,7 +171,7 @@ class PretrainedModel:
         data: Any,
         *,
         layers: str | int | Sequence[str | int] = "last",
-        pooling: str = "mean",
+        pooling: str | Sequence[str] = "mean",
         target: str | Sequence[str] | None = None,
         input_col: str | Sequence[str] | None = None,
         store: Store | str | None = None,
@@ -185,12 +185,12 @@ class PretrainedModel:
         Args:
             data: a folder, table, file, list of paths, arrays, images or texts, or a data frame.
             layers: module paths, `last`, `logits`, block numbers (-1 the last), `all`, or patterns (`layer4.*`).
-            pooling: `mean`, `max`, `gem`, `cls`, `last-token`, `flatten`, `none`.
+            pooling: `mean`, `max`, `gem`, `cls`, `last-token`, `flatten`, `none`, or several of them.
             target: columns of a table to carry along as labels.
             input_col: the column with the inputs.
             store: where rows are kept: a folder, by default `ICECORE_STORE` or the user's cache directory.
-            batch_size: items in one forward pass.
-            workers: threads that read and decode.
+            batch_size: items in one forward pass; of texts, 64 tokens for each.
+            workers: threads that read and decode; by default as many as the network needs.
             strict: make bad items an error instead of setting them aside.
             progress: show it on standard error.
 
@@ -200,7 +200,7 @@ class PretrainedModel:
         Raises:
             DataError, LayerError, BadItemsError (strict), StoreError.
         """
-        columns = columns_of(self.backbone, layers, pooling)
+        columns = columns_for(self.backbone, layers, pooling)
         dataset = read_for(self.backbone, data, target=target, input_col=input_col, labelled=bool(target) or None)
         return extract(
             self.backbone,

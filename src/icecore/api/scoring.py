@@ -44,7 +44,7 @@ def score(predictor: Predictor, features: Features) -> dict[str, Metrics]:
 
 def _scored(predictor: Predictor, features: Features, target: TargetRef, values: np.ndarray) -> Metrics:
     codes = codes_of(values.tolist(), target.name, target.classes)
-    proba = predictor.heads[target.name].predict_proba(predictor.matrix(features, target))
+    proba = predictor.probabilities(features, target)
     return metrics(codes, proba, len(target.classes), groups=duplicate_groups(features.origins))
 
 

@@ -33,7 +33,7 @@ def fit(
     out: str | os.PathLike[str] | None = None,
     head: Any = "auto",
     layers: str | int | Sequence[str | int] | None = None,
-    pooling: str = "mean",
+    pooling: str | Sequence[str] = "mean",
     class_weight: Literal["balanced"] | None = None,
     seed: int = 0,
     include_backbone: bool = False,
@@ -67,7 +67,8 @@ def fit(
         store: a folder for features.
         require_licence: see `PretrainedModel.load`.
         trust_remote_code: see `PretrainedModel.load`.
-        options: those of `TransferModel.fit`: target, input_col, folds, repeats, batch_size, workers, strict, progress.
+        options: those of `TransferModel.fit`: target, input_col, folds, repeats, batch_size, workers,
+            memory, strict, progress.
 
     Returns:
         The fitted model; `model.report` holds the figures.
@@ -169,7 +170,7 @@ def extract(
     backbone: str | PretrainedModel,
     out: str | os.PathLike[str],
     layers: str | int | Sequence[str | int] = "last",
-    pooling: str = "mean",
+    pooling: str | Sequence[str] = "mean",
     preprocess: Any = None,
     device: str | None = None,
     precision: str = "float32",

@@ -9,7 +9,7 @@ from icecore.artifact.card import warnings
 from icecore.artifact.changes import Change, applied, base_key
 from icecore.artifact.loading import load, read_manifest
 from icecore.artifact.predictions import Prediction, Predictions, label_array
-from icecore.artifact.predictor import Predictor, save, stacked
+from icecore.artifact.predictor import Predictor, save
 from icecore.artifact.reference import describe
 from icecore.artifact.saving import require_writable
 from icecore.artifact.schema import MANIFEST, BackboneRef, DataRef, Figure, Figures, Manifest, TargetRef
@@ -34,6 +34,5 @@ __all__ = [
     "read_manifest",
     "require_writable",
     "save",
-    "stacked",
     "warnings",
 ]

@@ -15,7 +15,7 @@ from icecore.artifact.schema import Manifest, TargetRef
 from icecore.backbones import Extractor
 from icecore.data import Dataset
 from icecore.features import Features, Progress, extract
-from icecore.heads import Head
+from icecore.heads import Head, Rows, SideBySide, pieces
 from icecore.prefix import Column
 from icecore.store import Store
 
@@ -54,7 +54,19 @@ class Predictor:
 
     def matrix(self, features: Features, target: TargetRef) -> np.ndarray:
         """What a target's head reads: its columns side by side, (n, d)."""
-        return stacked(features, [self.columns[i] for i in target.columns])
+        rows = self._rows(features, target)
+        return rows[: len(rows)]
+
+    def probabilities(self, features: Features, target: TargetRef) -> np.ndarray:
+        """What a target's head says of the items, (n, k). Features are read piece by piece."""
+        proba = np.empty((len(features), len(target.classes)))
+        for at, rows in pieces(self._rows(features, target)) if len(features) else ():
+            proba[at] = self.heads[target.name].predict_proba(rows)
+        return proba
+
+    def _rows(self, features: Features, target: TargetRef) -> Rows:
+        parts = [features.stored(self.columns[i]) for i in target.columns]
+        return parts[0] if len(parts) == 1 else SideBySide(parts)
 
     def predict(
         self, dataset: Dataset, *, store: Store, progress: Progress | None = None, **options: Any
@@ -65,17 +77,9 @@ class Predictor:
 
     def _predicted(self, features: Features, target: TargetRef) -> Predictions:
         items = [features.dataset.inputs[i] for i in range(len(features))]
-        proba = np.empty((0, len(target.classes)))
-        if items:
-            proba = self.heads[target.name].predict_proba(self.matrix(features, target))
+        proba = self.probabilities(features, target)
         rows = np.array([item.row for item in items], dtype=np.int64)
         return Predictions([item.name for item in items], rows, target.classes, proba, features.bad, features.notes)
-
-
-def stacked(features: Features, columns: Sequence[Column]) -> np.ndarray:
-    """Columns side by side, (n, d)."""
-    parts = [features.matrix(column) for column in columns]
-    return parts[0] if len(parts) == 1 else np.hstack(parts)
 
 
 def save(path: Path, predictor: Predictor, *, include_backbone: bool = False) -> None:

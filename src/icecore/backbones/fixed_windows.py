@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from icecore.backbones.base import INPUT, Extractor, Layer, Reduce
+from icecore.backbones.device import moved
 from icecore.backbones.sequences import JOINED, SequenceBackbone, Windows
 from icecore.data import Windowed, sound_summary, summary_size
 
@@ -55,7 +56,7 @@ class FixedWindows(SequenceBackbone):
         """The windows of all inputs, as the arguments of the forward."""
         windows = [window for item in batch for window in item.windows]
         stacked = {name: torch.stack([window.inputs[name] for window in windows]) for name in windows[0].inputs}
-        return {name: value.to(self.device, non_blocking=True) for name, value in stacked.items()}
+        return {name: moved(value, self.device) for name, value in stacked.items()}
 
     @cached_property
     def _layers(self) -> dict[str, Layer]:

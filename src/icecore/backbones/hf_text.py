@@ -51,7 +51,7 @@ def build(checkpoint: Checkpoint, preprocess: Preprocessing | None) -> TorchBack
     structure = {name: value for name, value in checkpoint.structure.items() if name != "is_encoder_decoder"}
     for part in module.modules():
         if hasattr(getattr(part, "config", None), "use_cache"):
-            part.config.use_cache = False  # keys and values for words to come, of which there are none
+            part.config.use_cache = False  # type: ignore[union-attr]  # keys and values for words to come, of which there are none
     about: dict[str, Any] = {"class": type(module).__name__, "config": structure}  # the class says what it encodes
     sentences = checkpoint.has_file(MODULES)
     if sentences:

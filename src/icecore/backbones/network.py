@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from icecore.backbones.base import INPUT, LAST, LOGITS, Layer, Licence, Preprocessing, Reduce
+from icecore.backbones.device import moved, turn
 from icecore.backbones.fingerprint import Digests, digest_up_to
 from icecore.backbones.layers import describe, no_such_layer
 from icecore.backbones.precision import FLOAT32, Lowered, require_precision
@@ -92,19 +93,20 @@ class TorchBackbone:
         self._lowered, self.runners = None, {}
         return self
 
-    def in_float32(self) -> TorchBackbone:
-        """Itself, or the same network run in float32."""
-        return self if self.precision == FLOAT32 else copy.copy(self).run_as(engine=self.engine)
+    def at_precision(self, precision: str) -> TorchBackbone:
+        """Itself, or the same network run in another precision."""
+        return self if precision == self.precision else copy.copy(self).run_as(precision=precision, engine=self.engine)
 
     @contextmanager
     def running(self, stacked: Any) -> Iterator[tuple[nn.Module, Any]]:
         """The network in its precision, in eval mode, and inputs as it takes them; within, it may be run."""
-        if self.precision == FLOAT32:
-            yield self.module.eval(), stacked  # whoever trains the module may have left it in training mode
-            return
-        lowered = self._in_bfloat16()
-        with lowered.context():
-            yield lowered.module.eval(), lowered.inputs(stacked)
+        with turn(self.device):
+            if self.precision == FLOAT32:
+                yield self.module.eval(), stacked  # whoever trains the module may have left it in training mode
+                return
+            lowered = self._in_bfloat16()
+            with lowered.context():
+                yield lowered.module.eval(), lowered.inputs(stacked)
 
     def _in_bfloat16(self) -> Lowered:
         if self._lowered is None:
@@ -216,7 +218,7 @@ class TorchBackbone:
 
     def stack(self, batch: Sequence[Any]) -> Any:
         """What the forward takes: one tensor, or several by the names of its arguments."""
-        return torch.stack(list(batch)).to(self.device, non_blocking=True)
+        return moved(torch.stack(list(batch)), self.device)
 
     def pieces(self, batch: Sequence[Any]) -> list[Sequence[Any]]:
         """The batch in parts that suit the device."""

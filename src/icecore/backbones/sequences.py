@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from icecore.backbones.base import INPUT, Layer, Reduce
+from icecore.backbones.device import moved
 from icecore.backbones.layers import describe
 from icecore.backbones.network import TorchBackbone
 from icecore.backbones.trace import PROBE_ITEMS
@@ -111,6 +112,18 @@ class SequenceBackbone(TorchBackbone):
         """Preprocess one decoded input."""
         prepared: Windows = self.preprocessing(decoded)
         return prepared
+
+    def prepare_all(self, decoded: Sequence[Any]) -> Iterable[Windows]:
+        """Preprocess several decoded inputs: together, where the preprocessing has a way to (`every`)."""
+        every: Callable[[Sequence[Any]], Iterable[Windows]] = getattr(
+            self.preprocessing, "every", partial(map, self.prepare)
+        )
+        return every(decoded)
+
+    @property
+    def measured(self) -> bool:
+        """Whether a batch is measured by its tokens: inputs of any lengths are padded to share one."""
+        return self._axis == "tokens" and not self._equal and self._pad_to is None
 
     def bucket(self, prepared: Windows) -> Hashable:
         """Inputs of similar length share a batch: at most a quarter of it is padding."""
@@ -205,7 +218,7 @@ class SequenceBackbone(TorchBackbone):
         if self._mask is not None:
             lengths = torch.tensor([window.length for window in windows])
             stacked[self._mask] = (torch.arange(longest) < lengths[:, None]).long()
-        return {name: value.to(self.device, non_blocking=True) for name, value in stacked.items()}
+        return {name: moved(value, self.device) for name, value in stacked.items()}
 
     def raw(self, batch: Sequence[Windows], stacked: Any) -> Tensor:
         """The layer `input`, (n, d)."""

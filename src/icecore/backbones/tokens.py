@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -61,9 +61,12 @@ class TokenPreprocessing:
 
     def __call__(self, decoded: str) -> Windows:
         """The windows of a text."""
-        text = decoded.lower() if self.lower else decoded
+        return next(self.every([decoded]))
+
+    def every(self, decoded: Sequence[str]) -> Iterator[Windows]:
+        """The windows of several texts, one after the other; tokenised together, which takes half the time."""
         found = self.tokenizer(
-            text,
+            [text.lower() if self.lower else text for text in decoded],
             truncation=True,
             max_length=self.max_length,
             stride=self.overlap,
@@ -71,15 +74,18 @@ class TokenPreprocessing:
             return_attention_mask=False,
         )
         names = [name for name in self.tokenizer.model_input_names if name in found and name != "attention_mask"]
-        rows = range(len(found["input_ids"]))
-        windows = tuple(
-            Window({n: torch.tensor(found[n][row]) for n in names}, len(found["input_ids"][row])) for row in rows
-        )
-        if self.long == "windows":
-            return Windows(windows, decoded)
-        if len(windows) > 1:
-            remark_cut()
-        return Windows(windows[:1], decoded)
+        own: list[list[int]] = [[] for _ in decoded]
+        for row, text in enumerate(found["overflow_to_sample_mapping"]):
+            own[text].append(row)
+        for text, rows in zip(decoded, own, strict=True):
+            read = rows if self.long == "windows" else rows[:1]
+            if len(read) < len(rows):
+                remark_cut()
+            yield Windows(tuple(_window({name: found[name][row] for name in names}) for row in read), text)
+
+
+def _window(inputs: Mapping[str, list[int]]) -> Window:
+    return Window({name: torch.tensor(values) for name, values in inputs.items()}, len(inputs["input_ids"]))
 
 
 def _digest(tokenizer: Any) -> str:

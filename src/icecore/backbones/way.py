@@ -13,6 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from icecore.backbones.base import LAST
+from icecore.backbones.device import whole_floats
 from icecore.backbones.hooks import hooks
 from icecore.backbones.tensors import first_tensor, result_tensor
 from icecore.backbones.trace import Trace
@@ -54,7 +55,8 @@ class Way:
         stop = max(times, key=times.__getitem__)
         spots = {layer: self._spot(layer) for layer in layers if times[layer] != END}
         capture = _Capture(spots, stop if leave else None, take)
-        with hooks(module, capture.before, capture.after, only={spot.path for spot in spots.values()}):
+        only = {spot.path for spot in spots.values()}
+        with whole_floats(), hooks(module, capture.before, capture.after, only=only):
             try:
                 result = result_tensor(self.forward(module, batch))
             except Enough:

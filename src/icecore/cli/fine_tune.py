@@ -31,7 +31,7 @@ def fine_tune(
     mixup: Annotated[float, typer.Option(help="Alpha of the mixing of two boundaries; 0 for none.")] = 0.2,
     views: Annotated[int, typer.Option(help="Augmented views of each image or sound, itself included.")] = 1,
     dropout: Annotated[float | None, typer.Option(help="Of the unfrozen part. By default the network's own.")] = None,
-    patience: Annotated[int, typer.Option(help="Epochs without gain after which it stops; 0 never.")] = 5,
+    patience: Annotated[int, typer.Option(help="Epochs without gain that stop it; 0: none, no rows are held out.")] = 5,
     average: Annotated[float, typer.Option(help="Decay of the moving average of weights; 0 for none.")] = 0.99,
     train_norm: Annotated[bool, typer.Option("--train-norm", help="Batch norm follows the batches.")] = False,
     balanced: Annotated[bool, typer.Option("--balanced", help="Let every class count the same, however rare.")] = False,

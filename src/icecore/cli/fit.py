@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from icecore.cli import options
-from icecore.cli.output import aside, bars, print_json, say, set_aside
+from icecore.cli.output import aside, bars, bytes_of, print_json, say, set_aside
 from icecore.cli.tables import figures
 
 _LIKE = {"image": "PHOTO.jpg", "sound": "SOUND.wav", "text": "'a text like those'", "image+text": "PAIRS.csv"}
@@ -26,7 +26,7 @@ def fit(
         typer.Option(help="auto, logistic, ridge, svm, svm-rbf, knn, centroid, lda, mlp, mlp:256,relu,dropout0.3, ..."),
     ] = "auto",
     layer: options.Layers = None,
-    pooling: options.Pooling = "mean",
+    pooling: options.Poolings = None,
     balanced: Annotated[bool, typer.Option("--balanced", help="Let every class count the same, however rare.")] = False,
     folds: Annotated[int, typer.Option(min=2, help="Folds of the evaluation, where no split is given.")] = 5,
     repeats: Annotated[
@@ -45,6 +45,12 @@ def fit(
     engine: options.Engine = "auto",
     batch_size: options.BatchSize = 32,
     workers: options.Workers = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            help="What features may take, 2G: larger ones stay in the store. By default half of what is free."
+        ),
+    ] = None,
     store: options.StoreDir = None,
     strict: options.Strict = False,
     require_licence: options.RequireLicence = None,
@@ -54,10 +60,11 @@ def fit(
     from icecore import api
 
     model = api.fit(
-        data, backbone=backbone, out=out, head=head, layers=layer, pooling=pooling,
+        data, backbone=backbone, out=out, head=head, layers=layer, pooling=pooling or "mean",
         class_weight="balanced" if balanced else None, folds=folds, repeats=repeats, seed=seed,
         include_backbone=include_backbone, target=target, input_col=input_col, preprocess=preprocess, device=device,
-        precision=precision, engine=engine, batch_size=batch_size, workers=workers, store=store, strict=strict,
+        precision=precision, engine=engine, batch_size=batch_size, workers=workers,
+        memory=None if memory is None else bytes_of(memory), store=store, strict=strict,
         require_licence=require_licence, trust_remote_code=trust_remote_code, progress=not json,
     )  # fmt: skip
     if json:

@@ -35,6 +35,13 @@ Layers = Annotated[
     ),
 ]
 Pooling = Annotated[str, typer.Option(help="mean, max, gem, cls, last-token, flatten, none.")]
+Poolings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--pooling",
+        help="mean (the default), max, gem, cls, last-token, flatten, none. May be repeated: one is chosen.",
+    ),
+]
 InputCol = Annotated[
     str | None, typer.Option("--input-col", help="Column of a table that holds the inputs; of pairs both, IMAGE,TEXT.")
 ]
@@ -52,8 +59,10 @@ Engine = Annotated[
         help="What runs the network: auto, eager, openvino, onnxruntime, compile. auto measures those installed."
     ),
 ]
-BatchSize = Annotated[int, typer.Option(min=1, help="Items in one forward pass.")]
-Workers = Annotated[int | None, typer.Option(min=1, help="Threads that read and decode. By default one a core.")]
+BatchSize = Annotated[int, typer.Option(min=1, help="Items in one forward pass; of texts, 64 tokens for each.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Threads that read and decode. By default as many as the network needs.")
+]
 StoreDir = Annotated[
     Path | None,
     typer.Option(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,16 +19,21 @@ _T = TypeVar("_T")
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+    from typing import TypeAlias
 
     from icecore.data.items import Item
 
+    Clock: TypeAlias = Callable[[str], AbstractContextManager[Any]]
 
-def load(item: Item, modality: str = "image") -> tuple[bytes, Any]:
+
+def load(item: Item, modality: str = "image", clock: Clock = nullcontext) -> tuple[bytes, Any]:
     """Read, hash and decode one item.
 
     Args:
         item: as a `Dataset` holds it.
         modality: the data set's.
+        clock: makes a context for each of `read` (with hashing) and `decode`, such as one that times it.
 
     Returns:
         The row key (32 bytes) and the decoded input; for an image a PIL image in mode RGB, for a sound a `Sound`, for a
@@ -36,14 +43,19 @@ def load(item: Item, modality: str = "image") -> tuple[bytes, Any]:
         BadItemError: it, or a part of it, cannot be read or decoded; the text is the reason, for people.
     """
     if item.kind == "tuple":
-        rows, parts = zip(*_each(item, modality, load), strict=True)
+        rows, parts = zip(*_each(item, modality, partial(load, clock=clock)), strict=True)
         return keys.row_of_tuple(rows), parts
     decode = modality_named(modality).decode
     if item.kind == "file":
-        raw = _content(item.value)
-        return keys.row_of_bytes(raw), decode(raw)
-    decoded = decode(bytes(item.value) if item.kind == "bytes" else item.value)
-    return _key_in_memory(item, decoded), decoded
+        with clock("read"):
+            raw = _content(item.value)
+            row = keys.row_of_bytes(raw)
+        with clock("decode"):
+            return row, decode(raw)
+    with clock("decode"):
+        decoded = decode(bytes(item.value) if item.kind == "bytes" else item.value)
+    with clock("read"):
+        return _key_in_memory(item, decoded), decoded
 
 
 def row_key(item: Item, modality: str = "image") -> bytes:

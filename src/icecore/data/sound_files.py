@@ -78,7 +78,7 @@ def _blocks(file: Any) -> Iterator[NDArray[np.float32]]:
             return
         if total > MAX_SAMPLES:
             raise BadItemError(f"more than {MAX_SAMPLES:,} samples, the most that is decoded")
-        yield block.mean(1)
+        yield block[:, 0] if file.channels == 1 else block.mean(1)
 
 
 def _cut_off(raw: bytes) -> bool:

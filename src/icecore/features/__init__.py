@@ -6,20 +6,24 @@ has computed no other computes again, unless another version or engine computed 
 """
 
 from icecore.features.extract import bad_items_error, extract
+from icecore.features.memory import too_large
 from icecore.features.output import names, write, writer_for
 from icecore.features.progress import Progress, Silent, Terminal, tell
 from icecore.features.result import Features, Report
+from icecore.features.stored import StoredRows
 
 __all__ = [
     "Features",
     "Progress",
     "Report",
     "Silent",
+    "StoredRows",
     "Terminal",
     "bad_items_error",
     "extract",
     "names",
     "tell",
+    "too_large",
     "write",
     "writer_for",
 ]

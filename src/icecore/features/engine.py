@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from icecore.backbones import Extractor
 from icecore.features.pipeline import Job, prepared_batch
@@ -61,33 +62,41 @@ class Engines:
         elif engine == AUTO:
             yield from self._measured(columns, n, jobs)
         else:
-            yield self._told(self._named(columns, engine, jobs)), slice(n)
+            yield self._named(columns, engine, n, jobs), slice(n)
 
     def _measured(
         self, columns: Sequence[Column], n: int, jobs: Callable[[slice], Sequence[Job]]
     ) -> Iterator[tuple[Runner | None, slice]]:
-        eager, verdict, done = self._eager(columns, jobs), self.verdicts.read(self.backbone, columns), 0
+        eager, verdict, done = self._eager(columns, n, jobs), self.verdicts.read(self.backbone, columns), 0
         if verdict is None and n > 2 * _FIRST:
             yield eager, slice(_FIRST)
             began, done = time.monotonic(), 2 * _FIRST
             yield eager, slice(_FIRST, done)
             each = (time.monotonic() - began) / _FIRST
             if worth_probing(self.backbone, each * (n - done)):
-                verdict = self._probed(columns, jobs(slice(done, done + self.batch_size)), n - done, each)
-        if verdict is None:
+                batch = self._batch(n, jobs, done)
+                verdict = self._probed(columns, batch, n - done, each) if batch else None
+        batch = [] if verdict is None else self._batch(n, jobs, done)
+        if verdict is None or not batch:
             yield eager, slice(done, n)
             return
-        choice = chosen(self.backbone, columns, verdict, n - done)
-        yield self._told(choice), slice(done, n)
+        yield self._told(chosen(self.backbone, columns, verdict, batch, n - done)), slice(done, n)
 
-    def _eager(self, columns: Sequence[Column], jobs: Callable[[slice], Sequence[Job]]) -> Runner | None:
+    def _eager(self, columns: Sequence[Column], n: int, jobs: Callable[[slice], Sequence[Job]]) -> Runner | None:
         """The eager engine; in a lower precision it is checked like any other."""
-        if precision_of(self.backbone) == "float32":
-            return None
-        return self._told(self._named(columns, EAGER, jobs))
+        return None if precision_of(self.backbone) == "float32" else self._named(columns, EAGER, n, jobs)
 
-    def _named(self, columns: Sequence[Column], engine: str, jobs: Callable[[slice], Sequence[Job]]) -> Choice:
-        return named(self.backbone, columns, engine, prepared_batch(self.backbone, jobs(slice(_FIRST))))
+    def _named(
+        self, columns: Sequence[Column], engine: str, n: int, jobs: Callable[[slice], Sequence[Job]]
+    ) -> Runner | None:
+        batch = self._batch(n, jobs, 0)
+        return self._told(named(self.backbone, columns, engine, batch)) if batch else None
+
+    def _batch(self, n: int, jobs: Callable[[slice], Sequence[Job]], start: int) -> list[Any]:
+        """A batch of prepared inputs, of the first rows that can be prepared; empty where none can."""
+        steps = range(start, n, self.batch_size)
+        found = (prepared_batch(self.backbone, jobs(slice(i, min(n, i + self.batch_size)))) for i in steps)
+        return next(filter(None, found), [])
 
     def _told(self, choice: Choice) -> Runner:
         """The runner of a choice; why it was chosen is said, where there was a choice."""
@@ -96,10 +105,7 @@ class Engines:
             tell(self.progress, f"Engine: {choice.why}")
         return choice.runner
 
-    def _probed(self, columns: Sequence[Column], jobs: Sequence[Job], left: int, eager: float) -> Verdict | None:
-        batch = prepared_batch(self.backbone, jobs)
-        if not batch:
-            return None
+    def _probed(self, columns: Sequence[Column], batch: Sequence[Any], left: int, eager: float) -> Verdict:
         with self.progress.task("trying engines", 1) as task:
             verdict = probe(self.backbone, columns, batch, left, eager)
             task.advance(1)

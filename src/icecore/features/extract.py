@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping, Sequence
 
@@ -37,8 +36,9 @@ def extract(
         columns: what is wanted; all layers come from one pass.
         store: where rows are kept.
         batch_size: items in one forward pass at most; halved where they do not fit in memory, and fewer where that is
-            faster on a CPU.
-        workers: threads that read and decode; by default as many as there are cores, up to 8.
+            faster on a CPU. Of texts, a pass has 64 tokens for each of them, padding included, in as many texts as that
+            is.
+        workers: threads that read and decode; by default so many, up to 8, that the network does not wait for them.
         strict: make bad items an error instead of setting them aside.
         progress: told about the work.
 
@@ -50,7 +50,7 @@ def extract(
     """
     began = time.monotonic()
     _require_modality(backbone, dataset)
-    finder = Finder(store, batch_size, workers or min(8, os.cpu_count() or 1), progress or Silent())
+    finder = Finder(store, batch_size, workers, progress or Silent())
     found = finder.find(backbone, dataset, columns)
     bad = _all_bad(dataset, found.reasons)
     if strict and bad:
@@ -87,4 +87,5 @@ def _all_bad(dataset: Dataset, reasons: Mapping[int, str]) -> tuple[BadItem, ...
 
 def _report(found: Found, seconds: float) -> Report:
     computed = int((found.computed & found.good).sum())
-    return Report(computed, int(found.good.sum()) - computed, seconds, found.remarks, tuple(found.engines))
+    reused = int(found.good.sum()) - computed
+    return Report(computed, reused, seconds, found.remarks, found.stages, tuple(found.engines))

@@ -19,6 +19,7 @@ from icecore.backbones import INPUT, Extractor, JoinedBackbone
 from icecore.data import Dataset, part_of
 from icecore.features.hashing import row_keys
 from icecore.features.progress import Progress
+from icecore.features.stages import STAGES
 from icecore.features.work import Work
 from icecore.prefix import Column, canonical_pooling, column_key, network_about, network_key
 from icecore.prefix.engines import Verdicts
@@ -49,6 +50,7 @@ class Found:
         remarks: what was remarked of how many of them, or of their parts.
         parts: where items are tuples, the same of each part, by its name.
         engines: which engines were chosen to compute, and why, where there was a choice.
+        stages: seconds that each part of the pipeline took; of tuples, of all their parts.
     """
 
     rows: RowKeys
@@ -60,6 +62,7 @@ class Found:
     remarks: Mapping[str, int] = field(default_factory=dict)
     parts: Mapping[str, Found] = field(default_factory=dict)
     engines: Sequence[str] = ()
+    stages: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class Finder:
 
     store: Store
     batch_size: int
-    workers: int
+    workers: int | None
     progress: Progress
 
     def find(self, backbone: Extractor, dataset: Dataset, columns: Sequence[Column]) -> Found:
@@ -89,9 +92,8 @@ class Finder:
         good[at[failed]] = False
         computed = np.zeros(len(rows), bool)
         computed[at] = work.computed
-        return Found(
-            rows, good, reasons, wanted, table, computed, dict(work.remarks.most_common()), engines=work.engines
-        )
+        said, stages = dict(work.remarks.most_common()), work.stages.seconds
+        return Found(rows, good, reasons, wanted, table, computed, said, stages=stages, engines=work.engines)
 
     def _in_parts(self, backbone: JoinedBackbone, dataset: Dataset, columns: Sequence[Column]) -> Found:
         """Rows of tuples: those of their parts, which must all be good."""
@@ -106,8 +108,9 @@ class Finder:
         source = SideBySide(parts, apart, {wanted[column]: way for column, way in ways.items()})
         computed = good & _firsts(rows) & np.logical_or.reduce([_recomputed(part) for part in parts.values()])
         remarks = sum((Counter(part.remarks) for part in parts.values()), Counter[str]())
+        stages = {stage: sum(part.stages[stage] for part in parts.values()) for stage in STAGES}
         engines = [engine for part in parts.values() for engine in part.engines]
-        return Found(rows, good, reasons, wanted, source, computed, remarks, parts, engines)
+        return Found(rows, good, reasons, wanted, source, computed, remarks, parts, engines, stages)
 
 
 class SideBySide:

@@ -1,18 +1,19 @@
 """The pipeline that computes rows: read -> hash -> decode -> prepare -> batch -> forward -> pool.
 
-Reading and preparing run in a few threads (Pillow lets go of the interpreter lock) a bounded number of items ahead of
-the network, so memory does not follow the size of the data set.
+A few threads read and prepare (decoders and tokenizers let go of the interpreter lock) a bounded number of items ahead
+of the network, so memory does not follow the size of the data set. What comes out is written by a thread of its own
+(`icecore.features.writing`), so reading, forward and writing overlap.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
-from collections.abc import Generator, Hashable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,13 +21,17 @@ import torch
 from icecore.backbones import Extractor
 from icecore.data import Item, load, remarks
 from icecore.errors import BadBatchError, BadItemError
+from icecore.features.ahead import Ahead
+from icecore.features.batching import WINDOW_ITEMS, Batch, Prepared, batches, measured
 from icecore.features.flight import overlapped
 from icecore.features.forward import Forward, finite
+from icecore.features.pace import Pace
+from icecore.features.stages import FORWARD, IDLE, PREPARE, Stages
 from icecore.prefix import Column
 from icecore.prefix.engines import Rows, Runner, Values
 
 _BATCHES_AHEAD = 3  # prepared for the network
-_BATCHES_WAITING = 4  # for others that may share a batch with them
+_TOGETHER = 64  # texts that a tokenizer is given at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,103 +54,119 @@ class Computed:
     remarks: Counter[str] = field(default_factory=Counter)
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A row with its prepared input and what was remarked of it; or the reason why there is none."""
-
-    row: bytes
-    value: Any = None
-    remarks: tuple[str, ...] = ()
-    reason: str = ""
-
-
-Batch: TypeAlias = list[Prepared]
-
-
 def compute(
     backbone: Extractor,
     jobs: Iterable[Job],
     columns: Sequence[Column],
     *,
     batch_size: int,
-    workers: int,
+    workers: int | None = None,
+    stages: Stages | None = None,
     runner: Runner | None = None,
 ) -> Generator[Computed, None, None]:
     """Compute columns for jobs, in batches, by the eager engine or another. A bad item fails alone.
 
-    So many batches are under way at once as the engine takes. Close it when leaving early.
+    So many batches are under way at once as the engine takes.
+
+    Args:
+        backbone: the frozen network.
+        jobs: drawn in other threads, one at a time.
+        columns: what is wanted of each.
+        batch_size: see `icecore.features.batching.batches`.
+        workers: threads that read and prepare; None follows what the stages cost.
+        stages: clocks that are kept going.
+        runner: the engine, where it is not the eager one.
     """
+    stages = stages or Stages()
     forward = Forward(backbone, columns, runner)
-    with closing(_prepared(backbone, jobs, ahead=batch_size * _BATCHES_AHEAD, workers=workers)) as prepared:
-        batches = _batches(backbone, prepared, batch_size)
-        given = overlapped(lambda given: list(_computed(forward, *given)), batches, forward.in_flight)
-        with closing(given) as results:
-            for computed in results:
-                yield from computed
+    results = partial(_results, forward, stages)
+    with (
+        closing(_prepared(backbone, jobs, batch_size, workers, stages)) as prepared,
+        closing(overlapped(results, batches(backbone, prepared, batch_size), forward.in_flight)) as done,
+    ):
+        for computed in done:
+            yield from computed
 
 
-def _prepared(backbone: Extractor, jobs: Iterable[Job], *, ahead: int, workers: int) -> Generator[Prepared, None, None]:
+def _prepared(
+    backbone: Extractor, jobs: Iterable[Job], batch_size: int, workers: int | None, stages: Stages
+) -> Generator[Prepared, None, None]:
     """Prepared inputs in order."""
-    waiting: deque[Future[Prepared]] = deque()
-    source = iter(jobs)
+    ahead = WINDOW_ITEMS if measured(backbone) else batch_size * _BATCHES_AHEAD
+    pace = Pace(stages, workers)
     threads = torch.get_num_threads()
+    work = Ahead(
+        partial(_prepare, backbone, stages, pace),
+        _slices(iter(jobs), backbone, pace, most=max(1, ahead // 4)),
+        ahead=ahead,
+        threads=pace.threads,
+        start=partial(torch.set_num_threads, 1),
+    )
     try:
-        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            try:
-                waiting.extend(pool.submit(_prepare, backbone, job) for job in islice(source, ahead))
-                while waiting:
-                    done = waiting.popleft().result()
-                    waiting.extend(pool.submit(_prepare, backbone, job) for job in islice(source, 1))
-                    yield done
-            finally:
-                for future in waiting:
-                    future.cancel()
+        with work:
+            while (slice_ := _next(work, stages)) is not None:
+                pace.took(len(slice_))
+                if work.threads != pace.threads:
+                    work.threads = pace.threads
+                yield from slice_
     finally:
         torch.set_num_threads(threads)  # each thread has its own number, but the last one set is that of new threads
 
 
 def prepared_batch(backbone: Extractor, jobs: Sequence[Job]) -> list[Any]:
     """Prepared inputs of jobs that may share a batch with the first good one; empty where none is good."""
-    good = [one for one in _prepared(backbone, jobs, ahead=len(jobs), workers=1) if not one.reason]
+    good = [one for one in _prepared(backbone, jobs, len(jobs), 1, Stages()) if not one.reason]
     return [one.value for one in good if backbone.bucket(one.value) == backbone.bucket(good[0].value)]
 
 
-def _prepare(backbone: Extractor, job: Job) -> Prepared:
+def _next(work: Iterator[Batch], stages: Stages) -> Batch | None:
+    with stages.clock(IDLE):
+        return next(work, None)
+
+
+def _slices(jobs: Iterator[Job], backbone: Extractor, pace: Pace, *, most: int) -> Iterator[list[Job]]:
+    """What a thread takes at a time."""
+    together = _TOGETHER if hasattr(backbone, "prepare_all") else 1
+    while jobs_ := list(islice(jobs, min(most, max(together, pace.slice)))):
+        yield jobs_
+
+
+def _prepare(backbone: Extractor, stages: Stages, pace: Pace, jobs: Sequence[Job]) -> Batch:
+    """What comes of each job. A network with `prepare_all` is given all that could be decoded at once."""
+    loaded = [_loaded(backbone.modality, job, stages) for job in jobs]
+    decoded = [one.value for one in loaded if not one.reason]
+    every = getattr(backbone, "prepare_all", partial(map, backbone.prepare))
+    with stages.clock(PREPARE):
+        made = iter(every(decoded))
+        found = [one if one.reason else _made(one, made) for one in loaded]
+    pace.prepared(len(jobs))
+    return found
+
+
+def _loaded(modality: str, job: Job, stages: Stages) -> Prepared:
+    """A decoded input."""
     try:
         with remarks() as heard:
-            row, decoded = load(job.item, backbone.modality)
-            if row != job.row:
-                return Prepared(job.row, reason="the file changed while it was being read")
-            return Prepared(row, backbone.prepare(decoded), tuple(heard))
+            row, decoded = load(job.item, modality, stages.clock)
     except BadItemError as error:
         return Prepared(job.row, reason=str(error))
+    if row != job.row:
+        return Prepared(job.row, reason="the file changed while it was being read")
+    return Prepared(row, decoded, tuple(heard))
 
 
-def _batches(backbone: Extractor, prepared: Iterable[Prepared], size: int) -> Iterator[tuple[Batch, dict[bytes, str]]]:
-    """Group what may share a batch; what failed goes along with the next batch."""
-    buckets: dict[Hashable, Batch] = defaultdict(list)
-    failed: dict[bytes, str] = {}
-    for one in prepared:
-        if one.reason:
-            failed[one.row] = one.reason
-        else:
-            buckets[backbone.bucket(one.value)].append(one)
-        for batch in _ready(buckets, size, crowded=len(failed) >= size):
-            yield batch, failed
-            failed = {}
-    for batch in [*buckets.values()] or [[]]:
-        yield batch, failed
-        failed = {}
+def _made(one: Prepared, made: Iterator[Any]) -> Prepared:
+    try:
+        with remarks() as heard:
+            value = next(made)
+    except BadItemError as error:
+        return Prepared(one.row, reason=str(error))
+    return Prepared(one.row, value, (*one.remarks, *heard))
 
 
-def _ready(buckets: dict[Hashable, Batch], size: int, *, crowded: bool) -> Iterator[Batch]:
-    """The fullest bucket, once it is full, or once too many items wait in buckets that do not fill."""
-    fullest = max(buckets, key=lambda bucket: len(buckets[bucket]), default=None)
-    waiting = sum(map(len, buckets.values()))
-    if fullest is not None and (len(buckets[fullest]) >= size or waiting >= size * _BATCHES_WAITING):
-        yield buckets.pop(fullest)
-    elif crowded:
-        yield []
+def _results(forward: Forward, stages: Stages, given: tuple[Batch, dict[bytes, str]]) -> list[Computed]:
+    with stages.clock(FORWARD):
+        return list(_computed(forward, *given))
 
 
 def _computed(forward: Forward, batch: Batch, failed: dict[bytes, str]) -> Iterator[Computed]:

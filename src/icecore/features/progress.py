@@ -23,8 +23,8 @@ class Task(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
-    def advance(self, items: int) -> None:
-        """So many more are done."""
+    def advance(self, items: int, waiting_for: str = "") -> None:
+        """So many more are done, and this is what the work waits for most, in words."""
         ...
 
 
@@ -73,12 +73,14 @@ class _SilentTask:
     def __exit__(self, *_: object) -> None:
         return None
 
-    def advance(self, items: int) -> None:
-        del items
+    def advance(self, items: int, waiting_for: str = "") -> None:
+        del items, waiting_for
 
 
 class _Lines:
-    """`label: 320 of 2,527 (41/s, 54 s left)`, at most every few seconds and only if the work takes that long."""
+    """`label: 320 of 2,527 (41/s, 54 s left, waiting for decoding)`, at most every few seconds and only if the work
+    takes that long.
+    """
 
     def __init__(self, stream: TextIO, label: str, total: int, every: float) -> None:
         self._stream, self._label, self._total, self._every = stream, label, total, every
@@ -93,14 +95,14 @@ class _Lines:
             seconds = time.monotonic() - self._began
             self._say(f"{self._label}: {self._done:,} of {self._total:,} in {seconds:.0f} s")
 
-    def advance(self, items: int) -> None:
+    def advance(self, items: int, waiting_for: str = "") -> None:
         self._done += items
         now = time.monotonic()
         if now - self._said >= self._every:
             self._said = now
             rate = self._done / max(now - self._began, 1e-9)
             left = f", {(self._total - self._done) / rate:.0f} s left" if rate else ""
-            self._say(f"{self._label}: {self._done:,} of {self._total:,} ({rate:.0f}/s{left})")
+            self._say(f"{self._label}: {self._done:,} of {self._total:,} ({rate:.0f}/s{left}{_waiting(waiting_for)})")
 
     def _say(self, line: str) -> None:
         self._stream.write(line + "\n")
@@ -133,7 +135,11 @@ class _Bar:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def advance(self, items: int) -> None:
+    def advance(self, items: int, waiting_for: str = "") -> None:
         self._done += items
         rate = self._done / max(time.monotonic() - self._began, 1e-9)
-        self._bar.update(self._id, advance=items, rate=f"{rate:.0f}/s")
+        self._bar.update(self._id, advance=items, rate=f"{rate:.0f}/s{_waiting(waiting_for)}")
+
+
+def _waiting(what: str) -> str:
+    return f", waiting for {what}" if what else ""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from icecore.backbones import INPUT
 from icecore.data import BadItem, Dataset, modality_named
 from icecore.errors import LayerError
 from icecore.features.finding import SideBySide, Source
+from icecore.features.stored import StoredRows, as_matrix
 from icecore.prefix import Column
 from icecore.store import RowKeys
 
@@ -24,6 +27,7 @@ class Report:
         seconds: all in all.
         remarks: what was remarked of how many of the computed ones, such as that they were cut or resampled; the most
             frequent first.
+        stages: seconds that each part of the pipeline took; see `icecore.features.stages.Stages`.
         engines: which engines were chosen to compute, and why, where there was a choice.
     """
 
@@ -31,6 +35,7 @@ class Report:
     reused: int
     seconds: float
     remarks: Mapping[str, int] = field(default_factory=dict)
+    stages: Mapping[str, float] = field(default_factory=dict)
     engines: tuple[str, ...] = ()
 
     def notes(self, modality: str) -> tuple[str, ...]:
@@ -100,12 +105,21 @@ class Features:
 
     def matrix(self, layer: str | Column | None = None) -> np.ndarray:
         """Values of a layer as float32 (n, d); rows that were not pooled are flattened. Raises LayerError."""
-        values = self.read(layer)
-        if isinstance(values, np.ndarray):
-            return values
-        if len({value.size for value in values}) > 1:
-            raise LayerError("The rows of this layer differ in size.", do="Choose a pooling that makes them equal.")
-        return np.stack([value.reshape(-1) for value in values])
+        return as_matrix(self.read(layer))
+
+    def stored(self, layer: str | Column | None = None) -> StoredRows:
+        """`matrix` without reading it: rows are read from the store when they are asked for. Raises LayerError."""
+        column = self._column(layer)
+        return StoredRows(self.source, self.columns[column], self.rows, math.prod(self.shape(column)))
+
+    def named(self) -> dict[str, Column]:
+        """The columns by name, the inputs left out: the layer's, with the pooling where it was pooled in several ways.
+
+        `blocks.3 (max)`, for instance, beside `blocks.3 (mean)`, and `blocks.3` alone.
+        """
+        columns = [column for column in self.columns if column.layer != INPUT]
+        layers = [column.layer for column in columns]
+        return {c.layer if layers.count(c.layer) == 1 else f"{c.layer} ({c.pooling})": c for c in columns}
 
     def shape(self, layer: str | Column | None = None) -> tuple[int, ...]:
         """Shape of one item's value, from the first item; empty where there is none."""

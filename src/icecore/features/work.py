@@ -18,6 +18,7 @@ from icecore.errors import StoreError
 from icecore.features.engine import Engines
 from icecore.features.pipeline import Job, compute
 from icecore.features.progress import Progress
+from icecore.features.stages import Stages
 from icecore.features.trust import set_aside_what_differs
 from icecore.features.writing import Writer
 from icecore.prefix import Column
@@ -43,6 +44,7 @@ class Work:
         computed: which items went through the network, the first of equal ones, (n,).
         remarks: what was remarked of how many of them.
         engines: which engines were chosen, and why, where there was a choice.
+        stages: clocks of reading, forward and writing.
     """
 
     backbone: Extractor
@@ -51,11 +53,12 @@ class Work:
     table: Table
     wanted: Mapping[Column, str]
     batch_size: int
-    workers: int
+    workers: int | None
     verdicts: Verdicts
     failed: dict[bytes, str] = field(default_factory=dict)
     remarks: Counter[str] = field(default_factory=Counter)
     engines: list[str] = field(default_factory=list)
+    stages: Stages = field(default_factory=Stages)
 
     def __post_init__(self) -> None:
         self.computed = np.zeros(len(self.rows), bool)
@@ -119,11 +122,13 @@ class Work:
             columns,
             batch_size=self.batch_size,
             workers=self.workers,
+            stages=self.stages,
             runner=runner,
         )
+        columns_to = {column: self.wanted[column] for column in columns}
         with (
             progress.task("extracting" if through_network else "reading", len(group)) as task,
-            Writer(self.table, self.backbone, {column: self.wanted[column] for column in columns}, runner) as writer,
+            Writer(self.table, self.backbone, columns_to, self.stages, runner) as writer,
             closing(batches),
         ):
             for done in batches:
@@ -131,7 +136,7 @@ class Work:
                 self.failed.update(done.failed)
                 if through_network:
                     self.remarks.update(done.remarks)
-                task.advance(len(done.rows) + len(done.failed))
+                task.advance(len(done.rows) + len(done.failed), self.stages.bottleneck)
 
     def _by_lack(self, at: Positions) -> Iterator[tuple[list[Column], Positions]]:
         if not len(at):

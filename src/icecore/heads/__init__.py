@@ -9,6 +9,18 @@ from __future__ import annotations
 
 from icecore.heads.making import make, penalties, restore
 from icecore.heads.protocol import Head
-from icecore.heads.sweeping import ridge_loo, sweep
+from icecore.heads.rows import Rows, SideBySide, pieces
+from icecore.heads.sweeping import ridge_loo, sweep, sweep_all
 
-__all__ = ["Head", "make", "penalties", "restore", "ridge_loo", "sweep"]
+__all__ = [
+    "Head",
+    "Rows",
+    "SideBySide",
+    "make",
+    "penalties",
+    "pieces",
+    "restore",
+    "ridge_loo",
+    "sweep",
+    "sweep_all",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from icecore.heads.named import NamedHead, Penalties
-from icecore.heads.scaling import standardisation
+from icecore.heads.split import Split
 from icecore.heads.steps import Linear, Normalise, Step
 
 
@@ -28,16 +28,19 @@ class CentroidHead(NamedHead):
 
     name = "centroid"
 
-    def decisions(
-        self, X: np.ndarray, codes: np.ndarray, k: int, X_test: np.ndarray, penalties: Penalties
-    ) -> np.ndarray:
+    def decisions(self, split: Split, penalties: Penalties) -> np.ndarray:
         """See `NamedHead.decisions`. There is no penalty: the same values for all."""
-        values = X_test
-        for step in self._decision_steps(X, codes, k):
+        values = split.Z_test
+        for step in _after_scale(split):
             values = step(values)
         return np.stack([values] * len(penalties))
 
     def _decision_steps(self, X: np.ndarray, codes: np.ndarray, k: int) -> list[Step]:
-        scale, unit = standardisation(X), Normalise()
-        means = class_means(unit(scale(X)), codes, k)
-        return [scale, unit, Linear(np.ascontiguousarray(means.T), -np.square(means).sum(axis=1) / 2)]
+        split = Split(X, codes, k)
+        return [split.scale, *_after_scale(split)]
+
+
+def _after_scale(split: Split) -> list[Step]:
+    unit = Normalise()
+    means = class_means(unit(split.Z), split.codes, split.k)
+    return [unit, Linear(np.ascontiguousarray(means.T), -np.square(means).sum(axis=1) / 2)]

@@ -8,14 +8,15 @@ import numpy as np
 
 from icecore.errors import HeadError
 from icecore.heads import checks
+from icecore.heads.rows import pieces
 from icecore.heads.saving import load_steps, save_steps
 from icecore.heads.steps import Columns, Constant, Step
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from icecore.heads.protocol import Arrays, Config
     from icecore.heads.weighting import ClassWeight
-
-_ROWS_AT_ONCE = 4096  # steps work in float64: this bounds what a prediction takes
 
 
 class ChainHead:
@@ -35,17 +36,14 @@ class ChainHead:
     def fit(self, X: np.ndarray, y: np.ndarray, *, n_classes: int) -> Self:
         """See `Head.fit`."""
         X, y = checks.training(X, y, n_classes)
-        self.steps_ = self._chain(X, y, n_classes)
-        self.n_features_, self.n_classes_ = X.shape[1], n_classes
-        return self
+        return self._become(self._chain(X, y, n_classes), X.shape[1], n_classes)
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
         """See `Head.predict_proba`."""
         X = checks.features(X, self._fitted().n_features_)
         proba = np.empty((len(X), self.n_classes_))
-        for start in range(0, len(X), _ROWS_AT_ONCE):
-            rows = slice(start, start + _ROWS_AT_ONCE)
-            proba[rows] = self._run(X[rows])
+        for at, rows in pieces(X):
+            proba[at] = self._run(rows)
         return proba
 
     def state(self) -> tuple[Config, Arrays]:
@@ -64,11 +62,12 @@ class ChainHead:
         """What `make` needs to make this head again, as JSON."""
         return {"head": self.name, "class_weight": self.class_weight, "seed": self.seed}
 
+    def _become(self, steps: list[Step], n_features: int, n_classes: int) -> Self:
+        self.steps_, self.n_features_, self.n_classes_ = steps, n_features, n_classes
+        return self
+
     def _chain(self, X: np.ndarray, y: np.ndarray, n_classes: int) -> list[Step]:
-        """Learn on the classes that are there; the others keep their columns."""
-        present, codes = np.unique(y, return_inverse=True)
-        steps: list[Step] = self._learn(X, codes, len(present)) if len(present) > 1 else [Constant()]
-        return steps if len(present) == n_classes else [*steps, Columns(present, n_classes)]
+        return on_classes_there(lambda codes, k: self._learn(X, codes, k), y, n_classes)
 
     def _learn(self, X: np.ndarray, codes: np.ndarray, k: int) -> list[Step]:
         """The steps from features (n, d) to probabilities (n, k); codes are 0..k-1 and all of them are there."""
@@ -89,3 +88,10 @@ class ChainHead:
         return (
             f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in given.items() if key != 'head')})"
         )
+
+
+def on_classes_there(learn: Callable[[np.ndarray, int], list[Step]], y: np.ndarray, n_classes: int) -> list[Step]:
+    """The steps that `learn` gives for codes (n,) of the classes that are there; the others keep their columns."""
+    present, codes = np.unique(y, return_inverse=True)
+    steps: list[Step] = learn(codes, len(present)) if len(present) > 1 else [Constant()]
+    return steps if len(present) == n_classes else [*steps, Columns(present, n_classes)]

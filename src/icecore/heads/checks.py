@@ -27,10 +27,16 @@ def features(X: np.ndarray, n_features: int | None = None) -> np.ndarray:
 
 def training(X: np.ndarray, y: np.ndarray, n_classes: int) -> tuple[np.ndarray, np.ndarray]:
     """Features and class codes that belong together. Raises HeadError where they do not."""
-    X, y = features(X), np.asarray(y)
-    if y.shape != X.shape[:1] or not len(y) or not X.shape[1]:
+    X = features(X)
+    return X, codes(y, X.shape, n_classes)
+
+
+def codes(y: np.ndarray, shape: tuple[int, ...], n_classes: int) -> np.ndarray:
+    """Class codes (n,) of features of this shape, (n, d). Raises HeadError where they do not belong together."""
+    y = np.asarray(y)
+    if y.shape != shape[:1] or not len(y) or not shape[1]:
         raise HeadError(
-            f"There are features of shape {X.shape} and class codes of shape {y.shape}.",
+            f"There are features of shape {shape} and class codes of shape {y.shape}.",
             expected="At least one row and one feature, and one code a row.",
         )
     if not np.issubdtype(y.dtype, np.integer) or y.min() < 0 or y.max() >= n_classes:
@@ -38,4 +44,4 @@ def training(X: np.ndarray, y: np.ndarray, n_classes: int) -> tuple[np.ndarray, 
             f"The class codes are {y.dtype}, from {y.min()} to {y.max()}.",
             expected=f"Integers from 0 to {n_classes - 1}.",
         )
-    return X, y.astype(np.int64)
+    return y.astype(np.int64)

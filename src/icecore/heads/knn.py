@@ -9,7 +9,7 @@ import numpy as np
 from icecore.heads import specs
 from icecore.heads.named import NamedHead, Penalties
 from icecore.heads.neighbours import Neighbours, nearest, shares
-from icecore.heads.scaling import standardisation
+from icecore.heads.split import Split
 from icecore.heads.steps import Normalise, Step
 from icecore.heads.weighting import class_weights
 
@@ -39,19 +39,17 @@ class KnnHead(NamedHead):
     known_options: ClassVar[Mapping[str, specs.Converter]] = {"k": specs.count}
     penalty_option = "k"
 
-    def decisions(
-        self, X: np.ndarray, codes: np.ndarray, k: int, X_test: np.ndarray, penalties: Penalties
-    ) -> np.ndarray:
+    def decisions(self, split: Split, penalties: Penalties) -> np.ndarray:
         """See `NamedHead.decisions`: logarithms of probabilities. One search serves every number of neighbours."""
-        scale, unit = standardisation(X), Normalise()
+        unit = Normalise()
         counts = [round(self._strength(penalty)) for penalty in penalties]
-        _, index = nearest(unit(scale(X)).astype(np.float32), unit(scale(X_test)), max(counts))
-        found, weights = codes[index], class_weights(codes, k, self.class_weight)
+        _, index = nearest(unit(split.Z).astype(np.float32), unit(split.Z_test), max(counts))
+        found, weights = split.codes[index], class_weights(split.codes, split.k, self.class_weight)
         votes = np.ones(found.shape)
         return np.stack([np.log(shares(votes[:, :m], found[:, :m], weights, _PRIOR)) for m in counts])
 
     def _learn(self, X: np.ndarray, codes: np.ndarray, k: int) -> list[Step]:
-        scale, unit = standardisation(X), Normalise()
+        split, unit = Split(X, codes, k), Normalise()
         weights = class_weights(codes, k, self.class_weight)
-        rows = unit(scale(X)).astype(np.float32)
-        return [scale, unit, Neighbours(rows, codes, weights, round(self._strength(self.penalty)), _PRIOR)]
+        rows = unit(split.Z).astype(np.float32)
+        return [split.scale, unit, Neighbours(rows, codes, weights, round(self._strength(self.penalty)), _PRIOR)]

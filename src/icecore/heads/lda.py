@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.linalg import cho_factor, cho_solve
 
 from icecore.heads import specs
 from icecore.heads.centroid import class_means
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import ClassVar
 
+    from icecore.heads.axes import Axes
+
+_LEAST = 1e-12  # where no class varies there is nothing to divide by, and any small number gives the same order
 AUTO = 0.0  # stands for the shrinkage of Ledoit and Wolf, where a number is needed
 
 
@@ -57,23 +61,18 @@ class LdaHead(LinearHead):
     known_options: ClassVar[Mapping[str, specs.Converter]] = {"shrinkage": specs.share}
     penalty_option = "shrinkage"
 
-    def solutions(
-        self, Z: np.ndarray, codes: np.ndarray, k: int, penalties: Sequence[float], width: int
-    ) -> Iterator[Solution]:
-        """See `LinearHead.solutions`. One decomposition of the covariance serves every shrinkage."""
+    def solutions(self, axes: Axes, codes: np.ndarray, k: int, penalties: Sequence[float]) -> Iterator[Solution]:
+        """See `LinearHead.solutions`. One covariance serves every shrinkage."""
+        Z, width = axes.rows, axes.width
         means = class_means(Z, codes, k)
         weights = class_weights(codes, k, self.class_weight)
         residuals = np.sqrt(weights)[codes, None] * (Z - means[codes])
         covariance = residuals.T @ residuals / len(Z)
-        values, vectors = np.linalg.eigh(covariance)
+        trace = float(np.trace(covariance))
         prior = weights * np.bincount(codes, minlength=k) / len(codes)
         for penalty in penalties:
             shrinkage = ledoit_wolf(residuals, covariance, width) if penalty == AUTO else penalty
-            shrunk = (1 - shrinkage) * np.maximum(values, 0) + shrinkage * values.sum() / width
-            weight = vectors @ ((means @ vectors).T / _above_zero(shrunk)[:, None])
+            shrunk = (1 - shrinkage) * covariance
+            shrunk[np.diag_indices_from(shrunk)] += max(shrinkage * trace / width, _LEAST * max(trace, 1.0))
+            weight = cho_solve(cho_factor(shrunk), means.T)
             yield weight, np.log(prior) - np.einsum("kd,dk->k", means, weight) / 2
-
-
-def _above_zero(values: np.ndarray) -> np.ndarray:
-    """Where no class varies at all there is nothing to divide by: any small number gives the same order of classes."""
-    return np.asarray(np.maximum(values, max(1e-12 * float(values.max()), 1e-12)))

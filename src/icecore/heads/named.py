@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from icecore.heads.protocol import Config
+    from icecore.heads.split import Split
     from icecore.heads.weighting import ClassWeight
 
 Penalties = Sequence[float | None]
@@ -62,10 +63,8 @@ class NamedHead(ChainHead):
         """See `ChainHead.description`."""
         return super().description() | {"options": self.options, "penalty": self.penalty}
 
-    def decisions(
-        self, X: np.ndarray, codes: np.ndarray, k: int, X_test: np.ndarray, penalties: Penalties
-    ) -> np.ndarray:
-        """Decision values (len(penalties), len(X_test), k), learnt from X (n, d) and codes 0..k-1, none absent."""
+    def decisions(self, split: Split, penalties: Penalties) -> np.ndarray:
+        """Decision values (len(penalties), m, k) of the test rows of a split, learnt from its training rows."""
         raise NotImplementedError(self.name)
 
     def _learn(self, X: np.ndarray, codes: np.ndarray, k: int) -> list[Step]:

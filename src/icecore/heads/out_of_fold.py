@@ -7,9 +7,10 @@ from typing import TypeAlias
 
 import numpy as np
 
+from icecore.heads.split import Split
+
 Folds: TypeAlias = Sequence[tuple[np.ndarray, np.ndarray]]
-# (X, codes, k, X_test) -> decision values (settings, len(X_test), k), codes being 0..k-1 with none absent
-Decide: TypeAlias = Callable[[np.ndarray, np.ndarray, int, np.ndarray], np.ndarray]
+Decide: TypeAlias = Callable[[Split], np.ndarray]  # -> decision values (settings, m, k) of its test rows
 
 
 def out_of_fold(
@@ -32,5 +33,5 @@ def _of_fold(
 ) -> np.ndarray:
     present, codes = np.unique(y, return_inverse=True)
     values = np.full(shape, -np.inf)
-    values[:, :, present] = decide(X, codes, len(present), X_test) if len(present) > 1 else 0.0
+    values[:, :, present] = decide(Split(X, codes, len(present), X_test)) if len(present) > 1 else 0.0
     return values

@@ -1,4 +1,4 @@
-"""The one scale on which penalties mean the same for every layer, and the rotation that saves work.
+"""The one scale on which penalties mean the same for every layer.
 
 Rows are centred and their mean squared length is one. Then `C`, `alpha` and `gamma` need no change between a layer of
 24 features and one of 1,280, and gamma 1 is what scikit-learn calls "scale". Each feature is divided by the geometric
@@ -17,20 +17,14 @@ _STILL = 1e-6  # a feature whose spread is under this part of its size is consta
 
 def standardisation(X: np.ndarray, *, length: float = 1.0) -> Standardise:
     """Learn the scale from X (n, d). Rows come out with this root mean square length."""
-    mean = X.mean(axis=0, dtype=np.float64)
-    spread = X.std(axis=0, dtype=np.float64)
+    return scale_of(X.mean(axis=0, dtype=np.float64), X.std(axis=0, dtype=np.float64), length=length)
+
+
+def scale_of(mean: np.ndarray, spread: np.ndarray, *, length: float = 1.0) -> Standardise:
+    """The scale of rows with these means and standard deviations, (d,)."""
+    spread = spread.copy()
     spread[spread <= _STILL * np.abs(mean)] = 0.0
     own = np.sqrt(spread)
     factor = np.divide(1.0, own, out=np.zeros_like(own), where=own > 0)
     size = np.sqrt(np.sum(np.square(factor * spread)))
     return Standardise(mean, factor * (length / size) if size > 0 else factor)
-
-
-def rotation(Z: np.ndarray) -> np.ndarray | None:
-    """An orthonormal basis Q (d, n) of the space of the rows Z (n, d) when d > n, else None.
-
-    A linear head whose penalty does not change under rotation, fitted on Z @ Q (n, n) and unfolded by Q @ weight, is
-    the head fitted on Z, exactly: its weight lies in the span of the rows (the representer theorem).
-    """
-    n, d = Z.shape
-    return np.linalg.qr(Z.T)[0] if d > n else None

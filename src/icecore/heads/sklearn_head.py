@@ -16,6 +16,7 @@ from icecore.heads.kernels import Kernel
 from icecore.heads.neighbours import Neighbours
 from icecore.heads.out_of_fold import out_of_fold
 from icecore.heads.sklearn_steps import to_steps
+from icecore.heads.split import Split
 from icecore.heads.steps import Softmax, Step
 
 if TYPE_CHECKING:
@@ -110,8 +111,8 @@ class SklearnHead(ChainHead):
         return steps if values.shape == expected.shape and np.allclose(values, expected, rtol=1e-4, atol=1e-5) else None
 
     def _temperature(self, X: np.ndarray, codes: np.ndarray, k: int) -> float:
-        def decide(X: np.ndarray, codes: np.ndarray, _k: int, X_test: np.ndarray) -> np.ndarray:
-            return InMemory(self._fit_estimator(X, codes), "decision_function")(X_test)[None]
+        def decide(split: Split) -> np.ndarray:
+            return InMemory(self._fit_estimator(split.X, split.codes), "decision_function")(split.X_test)[None]
 
         return temperature(out_of_fold(decide, X, codes, inner_folds(X, codes, self.seed), n_classes=k)[0], codes)
 

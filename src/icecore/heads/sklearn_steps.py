@@ -16,7 +16,6 @@ from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, Normalizer, Robust
 from sklearn.svm import SVC
 
 from icecore.heads.kernels import Kernel, Votes
-from icecore.heads.linear import columns
 from icecore.heads.neighbours import Neighbours
 from icecore.heads.steps import Linear, Normalise, Softmax, Standardise, Step
 
@@ -47,7 +46,7 @@ def _pipeline(fitted: Pipeline) -> list[Step] | None:
 
 
 def _linear(fitted: Any) -> list[Step]:
-    return [Linear(*columns(np.atleast_2d(fitted.coef_), np.atleast_1d(fitted.intercept_)))]
+    return [Linear(*_columns(np.atleast_2d(fitted.coef_), np.atleast_1d(fitted.intercept_)))]
 
 
 def _logits(fitted: Any) -> list[Step]:
@@ -149,3 +148,10 @@ _KNOWN: dict[type, Callable[[Any], list[Step] | None]] = {
     KNeighborsClassifier: _knn,
     SVC: _svc,
 }
+
+
+def _columns(coef: np.ndarray, intercept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients as weight (d, k) and bias (k,); the one row for two classes becomes two columns."""
+    if len(coef) == 1:
+        coef, intercept = np.concatenate([-coef, coef]) / 2, np.concatenate([-intercept, intercept]) / 2
+    return np.asarray(coef.T, dtype=np.float64), np.asarray(intercept, dtype=np.float64)

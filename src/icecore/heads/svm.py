@@ -1,29 +1,27 @@
-"""Linear support vector machine, one class against the rest, by scikit-learn's liblinear."""
+"""Linear support vector machine, one class against the rest."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.svm import LinearSVC
-
 from icecore.heads import specs
-from icecore.heads.linear import LinearHead, Solution, columns
+from icecore.heads.smooth import SquaredHinge
+from icecore.heads.smooth_head import SmoothHead
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import ClassVar
 
-_TOLERANCE = 1e-3
 
-
-class SvmHead(LinearHead):
+class SvmHead(SmoothHead):
     """Linear SVM with squared hinge loss. `penalty` is 1 / C, on rows of mean squared length one (see `scaling`).
 
+    The same model as scikit-learn's `LinearSVC`, its bias drawn to zero like the weights, by a solver of ours (see
+    `smooth`), which was 2 to 60 times as quick as liblinear on the features of five networks, and closer to the
+    minimum.
+
     Example:
+        >>> import numpy as np
         >>> rng = np.random.default_rng(0)
         >>> X, y = rng.normal(size=(30, 4)).astype("float32"), np.repeat([0, 1, 2], 10)
         >>> SvmHead("C=1").fit(X, y, n_classes=3).predict_proba(X).shape
@@ -35,19 +33,7 @@ class SvmHead(LinearHead):
     default_penalty = 1.0
     known_options: ClassVar[Mapping[str, specs.Converter]] = {"C": specs.positive}
     penalty_option = "C"
-
-    def solutions(
-        self, Z: np.ndarray, codes: np.ndarray, k: int, penalties: Sequence[float], width: int
-    ) -> Iterator[Solution]:
-        """See `LinearHead.solutions`. The dual problem is solved: twice as quick as the primal one here."""
-        del k, width
-        for penalty in penalties:
-            model = LinearSVC(C=1 / penalty, tol=_TOLERANCE, random_state=self.seed, class_weight=self.class_weight)
-            with warnings.catch_warnings():
-                # A weak penalty converges slowly, towards a head that no longer changes its mind.
-                warnings.simplefilter("ignore", ConvergenceWarning)
-                model.set_params(dual=True).fit(Z, codes)
-            yield columns(model.coef_, model.intercept_)
+    loss = SquaredHinge
 
     def _option_strength(self) -> float:
         return 1 / float(self.settings["C"])

@@ -15,7 +15,7 @@ from sklearn.svm import SVC
 from icecore.heads import specs
 from icecore.heads.kernels import Kernel, rbf
 from icecore.heads.named import NamedHead, Penalties
-from icecore.heads.scaling import standardisation
+from icecore.heads.split import Split
 from icecore.heads.steps import Step
 
 if TYPE_CHECKING:
@@ -42,14 +42,10 @@ class SvmRbfHead(NamedHead):
     known_options: ClassVar[Mapping[str, specs.Converter]] = {"C": specs.positive, "gamma": specs.positive}
     penalty_option = "C"
 
-    def decisions(
-        self, X: np.ndarray, codes: np.ndarray, k: int, X_test: np.ndarray, penalties: Penalties
-    ) -> np.ndarray:
+    def decisions(self, split: Split, penalties: Penalties) -> np.ndarray:
         """See `NamedHead.decisions`. One Gram matrix serves every class and every penalty."""
-        scale = standardisation(X)
-        Z, Z_test = scale(X), scale(X_test)
-        gram, similarity = rbf(Z, Z, self.gamma), rbf(Z_test, Z, self.gamma)
-        solved = (self._dual(gram, codes, k, self._strength(penalty)) for penalty in penalties)
+        gram, similarity = rbf(split.Z, split.Z, self.gamma), rbf(split.Z_test, split.Z, self.gamma)
+        solved = (self._dual(gram, split.codes, split.k, self._strength(penalty)) for penalty in penalties)
         return np.stack([similarity @ weight + bias for weight, bias in solved])
 
     @property
@@ -58,11 +54,10 @@ class SvmRbfHead(NamedHead):
         return float(self.settings.get("gamma", 1.0))
 
     def _decision_steps(self, X: np.ndarray, codes: np.ndarray, k: int) -> list[Step]:
-        scale = standardisation(X)
-        Z = scale(X)
-        weight, bias = self._dual(rbf(Z, Z, self.gamma), codes, k, self._strength(self.penalty))
+        split = Split(X, codes, k)
+        weight, bias = self._dual(rbf(split.Z, split.Z, self.gamma), codes, k, self._strength(self.penalty))
         support = np.flatnonzero(weight.any(axis=1))
-        return [scale, Kernel(Z[support].astype(np.float32), weight[support], bias, self.gamma)]
+        return [split.scale, Kernel(split.Z[support].astype(np.float32), weight[support], bias, self.gamma)]
 
     def _dual(self, gram: np.ndarray, codes: np.ndarray, k: int, penalty: float) -> tuple[np.ndarray, np.ndarray]:
         """Weights of all rows (n, k) and biases (k,): one machine a class, a single one for two classes."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from icecore.heads.out_of_fold import Decide, Folds
     from icecore.heads.protocol import Head
+    from icecore.heads.split import Split
     from icecore.heads.weighting import ClassWeight
 
 
@@ -34,9 +35,10 @@ def sweep(  # noqa: PLR0917  # data, then what to try on it: in this order they 
     """Decision values of every row, for every penalty, from folds that did not train on it.
 
     The same as fitting `make(spec, penalty=p)` once a fold and penalty, but what penalties share is computed once: the
-    Gram matrix of svm-rbf, the decompositions of ridge and lda, the neighbours of knn; logistic starts each penalty
-    from the answer for the last (so give them simplest first, as `penalties` does). A softmax over the last axis gives
-    the probabilities of `fit` for logistic, knn, mlp and the user's own heads; for others its temperature is missing.
+    Gram matrices of svm-rbf and ridge, the covariance of lda, the neighbours of knn; logistic and svm start each
+    penalty from the answer for the last (so give them simplest first, as `penalties` does). A softmax over the last
+    axis gives the probabilities of `fit` for logistic, knn, mlp and the user's own heads; for others its temperature
+    is missing.
 
     Args:
         spec: as for `make`.
@@ -58,14 +60,45 @@ def sweep(  # noqa: PLR0917  # data, then what to try on it: in this order they 
         >>> sweep("ridge", X, y, 2, [1.0, 0.1], folds).shape
         (2, 4, 2)
     """
+    return sweep_all([(spec, penalties)], X, y, n_classes, folds, class_weight=class_weight, seed=seed)[0]
+
+
+def sweep_all(
+    tries: Sequence[tuple[Any, Sequence[float | None]]],
+    X: np.ndarray,
+    y: np.ndarray,
+    n_classes: int,
+    folds: Folds,
+    *,
+    class_weight: ClassWeight = None,
+    seed: int = 0,
+) -> list[np.ndarray]:
+    """`sweep` for several heads, each with penalties, on the same features: what they share is computed once a fold.
+
+    That is the scale, and for all linear heads the principal axes.
+
+    Example:
+        >>> X, y = np.eye(4, dtype="float32"), np.array([0, 0, 1, 1])
+        >>> folds = [(np.array([0, 2]), np.array([1, 3]))]
+        >>> [values.shape for values in sweep_all([("ridge", [1.0, 0.1]), ("centroid", [None])], X, y, 2, folds)]
+        [(2, 4, 2), (1, 4, 2)]
+    """
     X, y = checks.training(X, y, n_classes)
+    decides = [_decide(spec, grid, class_weight, seed) for spec, grid in tries]
+
+    def decide(split: Split) -> np.ndarray:
+        return np.concatenate([one(split) for one in decides])
+
+    sizes = [len(grid) for _, grid in tries]
+    values = out_of_fold(decide, X, y, folds, n_classes=n_classes, n_settings=sum(sizes))
+    return np.split(values, np.cumsum(sizes)[:-1])
+
+
+def _decide(spec: Any, penalties: Sequence[float | None], class_weight: ClassWeight, seed: int) -> Decide:
     head = make(spec, class_weight=class_weight, seed=seed)
     if isinstance(head, NamedHead):
-        decide: Decide = partial(head.decisions, penalties=penalties)
-    else:
-        makers = [partial(make, spec, penalty=p, class_weight=class_weight, seed=seed) for p in penalties]
-        decide = partial(_fit_each, makers)
-    return out_of_fold(decide, X, y, folds, n_classes=n_classes, n_settings=len(penalties))
+        return partial(head.decisions, penalties=penalties)
+    return partial(_fit_each, [partial(make, spec, penalty=p, class_weight=class_weight, seed=seed) for p in penalties])
 
 
 def ridge_loo(
@@ -103,9 +136,8 @@ def ridge_loo(
     return out
 
 
-def _fit_each(
-    makers: Sequence[Callable[[], Head]], X: np.ndarray, codes: np.ndarray, k: int, X_test: np.ndarray
-) -> np.ndarray:
-    """Logarithms of probabilities (len(makers), len(X_test), k), by one fit each."""
-    proba = np.stack([maker().fit(X, codes, n_classes=k).predict_proba(X_test) for maker in makers])
+def _fit_each(makers: Sequence[Callable[[], Head]], split: Split) -> np.ndarray:
+    """Logarithms of probabilities (len(makers), m, k), by one fit each."""
+    fitted = [maker().fit(split.X, split.codes, n_classes=split.k) for maker in makers]
+    proba = np.stack([head.predict_proba(split.X_test) for head in fitted])
     return np.asarray(np.log(np.maximum(proba, np.finfo(np.float64).tiny)))

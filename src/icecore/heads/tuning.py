@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from icecore.heads.protocol import Head
 
 _NEVER_SEEN = -10.0  # log-odds of a class that the head was not fitted on
+_NOTHING = float(np.finfo(np.float32).tiny)  # added to a variance; some versions of torch refuse 0
 
 
 def layers_of(head: Head, X: np.ndarray) -> nn.Sequential | None:
@@ -65,7 +66,7 @@ def _standardising(scale: Standardise) -> nn.BatchNorm1d:
     """Batch norm with these statistics. A feature that never varied, or too little for float32, has an infinite
     variance, and so gives 0.
     """
-    layer = nn.BatchNorm1d(len(scale.mean), eps=0.0, affine=False)
+    layer = nn.BatchNorm1d(len(scale.mean), eps=_NOTHING, affine=False)
     with np.errstate(divide="ignore", over="ignore"):
         variance = (1 / scale.factor**2).astype(np.float32)
     variance[variance < np.finfo(np.float32).tiny] = np.inf

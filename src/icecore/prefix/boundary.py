@@ -181,9 +181,9 @@ class Prefix:
         """See `TorchBackbone.running`."""
         return self.backbone.running(stacked)
 
-    def in_float32(self) -> Prefix:
-        """Itself, or the same prefix run in float32."""
-        backbone = self.backbone.in_float32()
+    def at_precision(self, precision: str) -> Prefix:
+        """Itself, or the same prefix run in another precision."""
+        backbone = self.backbone.at_precision(precision)
         if backbone is self.backbone:
             return self
         other = copy.copy(self)

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from icecore.backbones import INPUT
+from icecore.backbones.device import whole_floats
 from icecore.backbones.hooks import hooks
 from icecore.backbones.way import Enough, Way
 from icecore.errors import BackboneError
@@ -23,7 +24,7 @@ def outputs_at(way: Way, module: nn.Module, places: Sequence[Place], inputs: Any
     if not wanted:
         return {}
     module.eval()
-    with torch.no_grad(), taking(module, places, leave=True) as found, suppress(Enough):
+    with torch.no_grad(), whole_floats(), taking(module, places, leave=True) as found, suppress(Enough):
         way.forward(module, inputs)
     if wanted > found.keys():
         raise BackboneError(

@@ -7,12 +7,12 @@ apart (within one standard error, on the same rows) the simplest is taken.
 
 from __future__ import annotations
 
-from icecore.selection.candidates import AUTO_HEADS, Candidate, Layer, features_of, layer_name
+from icecore.selection.candidates import AUTO_HEADS, Candidate, Layer, features_of, head_name, in_memory, layer_name
 from icecore.selection.choosing import Choice, choose
 from icecore.selection.fitting import fit_candidate
 from icecore.selection.nesting import Nested, nested
 from icecore.selection.scoring import ScoredCandidate
-from icecore.selection.splitting import HeldOut, held_out
+from icecore.selection.splitting import HeldOut, held_out, test_apart
 
 __all__ = [
     "AUTO_HEADS",
@@ -25,7 +25,10 @@ __all__ = [
     "choose",
     "features_of",
     "fit_candidate",
+    "head_name",
     "held_out",
+    "in_memory",
     "layer_name",
     "nested",
+    "test_apart",
 ]

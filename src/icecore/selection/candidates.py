@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from icecore.errors import UsageError
+from icecore.heads.rows import Rows, SideBySide, Some
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,6 +19,7 @@ Layer = str | tuple[str, ...]
 LAST = "last"
 AUTO_HEADS = ("centroid", "ridge", "logistic", "lda", "svm", "knn", "svm-rbf")
 SIMPLEST_FIRST = (*AUTO_HEADS, "mlp")
+IN_PIECES = frozenset({"ridge", "logistic", "svm"})  # can be fitted on rows that are not in memory
 KERNEL_HEADS = frozenset({"knn", "svm-rbf"})
 _ROWS_FOR_KERNELS = 20_000  # a kernel machine's cost grows with the square of the rows
 _NOT_BLOCKS = frozenset({LAST, "logits"})
@@ -56,34 +59,67 @@ def layer_name(layer: Layer) -> str:
     return layer if isinstance(layer, str) else f"{len(layer)} layers from {layer[0]} to {layer[-1]}"
 
 
-def features_of(features: Mapping[str, np.ndarray], layer: Layer) -> np.ndarray:
+@overload
+def features_of(features: Mapping[str, np.ndarray], layer: Layer) -> np.ndarray: ...
+@overload
+def features_of(features: Mapping[str, Rows], layer: Layer) -> Rows: ...
+def features_of(features: Mapping[str, Any], layer: Layer) -> Any:
     """(n, d): one layer's features, or several side by side."""
     if isinstance(layer, str):
         return features[layer]
-    return np.concatenate([features[name] for name in layer], axis=1)
+    parts = [features[name] for name in layer]
+    return np.concatenate(parts, axis=1) if in_memory(features) else SideBySide(parts)
 
 
-def take(features: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
-    """Some rows of every layer."""
+def take(features: Mapping[str, Any], rows: np.ndarray) -> dict[str, Any]:
+    """Some rows of every layer; those that are not in memory stay where they are."""
+    if in_memory(features):
+        return {name: X[rows] for name, X in features.items()}
+    return {name: Some(X, rows) for name, X in features.items()}
+
+
+def read(features: Mapping[str, Rows], rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Some rows of every layer, as arrays."""
     return {name: X[rows] for name, X in features.items()}
 
 
-def layers_of(features: Mapping[str, np.ndarray]) -> list[Layer]:
-    """Every distinct layer, and the blocks side by side.
+def in_memory(features: Mapping[str, Any]) -> bool:
+    """Whether all layers are arrays."""
+    return all(isinstance(X, np.ndarray) for X in features.values())
+
+
+def pooling_of(name: str) -> str:
+    """What a name of features says in brackets; nothing where there is but one pooling of the layer.
+
+    Example:
+        >>> pooling_of("blocks.3 (max)"), pooling_of("last")
+        ('max', '')
+    """
+    found = re.search(r" \((.+)\)$", name)
+    return found[1] if found else ""
+
+
+def layers_of(features: Mapping[str, np.ndarray], *, joint: bool = True) -> list[Layer]:
+    """Every distinct layer, and the blocks side by side, those of each pooling by themselves.
 
     `last` and `logits` stay out of the joint candidate: `last` usually is as wide as all blocks together, so that it
     would drown them (TrashNet with MobileNetV2, RBF SVM: 0.894 without, 0.876 with it).
     """
     distinct = _distinct(features)
-    blocks = tuple(name for name in distinct if name not in _NOT_BLOCKS)
-    return [*distinct, blocks] if len(blocks) > 1 else [*distinct]
+    poolings = [pooling for pooling in dict.fromkeys(map(pooling_of, distinct)) if pooling]
+    together = [_blocks(distinct, pooling) for pooling in poolings or [""]] if joint else []
+    return [*distinct, *(blocks for blocks in together if len(blocks) > 1)]
 
 
-def heads_for(heads: Sequence[Any], rows: int) -> list[Any]:
-    """The heads meant: `auto` stands for all that suit so many rows. Each once, simplest first."""
+def _blocks(names: Sequence[str], pooling: str) -> tuple[str, ...]:
+    return tuple(name for name in names if name not in _NOT_BLOCKS and pooling_of(name) in {pooling, ""})
+
+
+def heads_for(heads: Sequence[Any], rows: int, *, in_pieces: bool = False) -> list[Any]:
+    """The heads meant: `auto` stands for all that suit so many rows, or rows in pieces. Each once, simplest first."""
     meant: list[Any] = []
     for head in heads:
-        for one in _auto(rows) if isinstance(head, str) and head == "auto" else [head]:
+        for one in _auto(rows, in_pieces=in_pieces) if isinstance(head, str) and head == "auto" else [head]:
             if not any(one is other or (isinstance(one, str) and one == other) for other in meant):
                 meant.append(one)
     if not meant:
@@ -104,8 +140,9 @@ def layer_rank(layer: Layer) -> int:
     return int(layer != LAST)
 
 
-def _auto(rows: int) -> list[str]:
-    return [head for head in AUTO_HEADS if rows <= _ROWS_FOR_KERNELS or head not in KERNEL_HEADS]
+def _auto(rows: int, *, in_pieces: bool) -> list[str]:
+    suited = AUTO_HEADS if rows <= _ROWS_FOR_KERNELS else [head for head in AUTO_HEADS if head not in KERNEL_HEADS]
+    return [head for head in suited if not in_pieces or head in IN_PIECES]
 
 
 def _distinct(features: Mapping[str, np.ndarray]) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 from icecore.errors import DataError
 from icecore.evaluation.folds import folds as make_folds
 from icecore.heads import penalties
-from icecore.selection.candidates import Candidate, head_rank, heads_for, layer_rank, layers_of, take
+from icecore.selection.candidates import Candidate, head_rank, heads_for, in_memory, layer_rank, layers_of, read
 from icecore.selection.racing import Race
 from icecore.selection.rows import part_of
 
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
     from icecore.evaluation.crossval import Progress
     from icecore.evaluation.folds import Fold
+    from icecore.heads import Rows
     from icecore.selection.candidates import Layer
     from icecore.selection.scoring import ScoredCandidate
 
-_ROWS = 4000
+MOST_ROWS = 4000
+_NOTHING = "There was nothing to choose."
 _MANY = 1000  # rows from which three folds tell as much as five
 
 
@@ -42,7 +44,7 @@ class Choice:
 
 
 def choose(
-    features: Mapping[str, np.ndarray],
+    features: Mapping[str, Rows],
     y: np.ndarray,
     n_classes: int,
     groups: np.ndarray | None = None,
@@ -51,17 +53,18 @@ def choose(
     class_weight: Literal["balanced"] | None = None,
     seed: int = 0,
     folds: Sequence[Fold] | None = None,
+    joint: bool = True,
     progress: Progress | None = None,
 ) -> Choice:
     """Choose by cross-validation; of candidates within one standard error of the best, the simplest.
 
     The standard error is that of the paired difference to the best on the same rows (Breiman et al. 1984, with pairs).
     Simpler is: head first (centroid, ridge, logistic, lda, svm, knn, svm-rbf, mlp), then `last` before another layer
-    before several layers side by side, then the stronger penalty. Many layers are screened first by closed-form
-    leave-one-out.
+    before several layers side by side, then the stronger penalty. All heads are tried on all layers but where a
+    quicker cousin of a head is far behind on a layer (see `racing`).
 
     Args:
-        features: layer -> (n, d) array, in the order in which the layers run.
+        features: layer -> rows (n, d), in the order in which the layers run. Of more than 4,000 rows so many are read.
         y: class codes, shape (n,).
         n_classes: number of classes.
         groups: shape (n,), equal for equal items.
@@ -69,6 +72,7 @@ def choose(
         class_weight: as the heads take it; with `balanced`, balanced accuracy decides.
         seed: of folds and heads.
         folds: pairs of (train, test) row numbers to use instead of own folds: given validation rows, for instance.
+        joint: whether blocks side by side are candidates too.
         progress: called with (done, total, label).
 
     Example:
@@ -80,24 +84,33 @@ def choose(
     """
     y = np.asarray(y)
     groups = np.arange(len(y)) if groups is None else np.asarray(groups)
-    layers, meant = layers_of(features), heads_for(heads, len(y))
-    if len(layers) * len(meant) == 1 and len(penalties(meant[0])) == 1:
-        return Choice(Candidate(layers[0], meant[0], penalties(meant[0])[0]), (), "There was nothing to choose.")
+    meant = heads_for(heads, len(y), in_pieces=not in_memory(features))
+    if len(features) * len(meant) == 1 and len(penalties(meant[0])) == 1:
+        return Choice(Candidate(next(iter(features)), meant[0], penalties(meant[0])[0]), (), _NOTHING)
     try:
-        rows, plan = _plan(y, groups, folds, seed)
+        rows, plan = _folds_of(y, groups, seed) if folds is None else _given(folds, y, groups, features, seed)
     except DataError:
-        return _simplest(layers, meant)
-    race = Race(take(features, rows), y[rows], n_classes, groups[rows], plan, class_weight, seed, progress)
-    return _decide(race.run(layers, meant))
+        return _simplest(layers_of(read(features, np.arange(min(len(y), MOST_ROWS)))), meant)
+    part = read(features, rows)
+    race = Race(part, y[rows], n_classes, groups[rows], plan, class_weight, seed, progress)
+    return decide(race.run(layers_of(part, joint=joint), meant))
 
 
-def _plan(
-    y: np.ndarray, groups: np.ndarray, given: Sequence[Fold] | None, seed: int
-) -> tuple[np.ndarray, Sequence[Fold]]:
-    if given is not None:
-        return np.arange(len(y)), given
-    rows = part_of(y, groups, _ROWS, seed)
+def _folds_of(y: np.ndarray, groups: np.ndarray, seed: int) -> tuple[np.ndarray, Sequence[Fold]]:
+    """Rows to choose on, and folds of them."""
+    rows = part_of(y, groups, MOST_ROWS, seed)
     return rows, make_folds(y[rows], groups[rows], n_splits=3 if len(rows) >= _MANY else 5, seed=seed)
+
+
+def _given(
+    folds: Sequence[Fold], y: np.ndarray, groups: np.ndarray, features: Mapping[str, Rows], seed: int
+) -> tuple[np.ndarray, Sequence[Fold]]:
+    """The same for given folds: all their rows where these are in memory, else a part of each side."""
+    if in_memory(features):
+        return np.arange(len(y)), folds
+    sides = [[side[part_of(y[side], groups[side], MOST_ROWS, seed)] for side in fold] for fold in folds]
+    rows = np.unique(np.concatenate([side for fold in sides for side in fold]))
+    return rows, [(np.searchsorted(rows, train), np.searchsorted(rows, test)) for train, test in sides]
 
 
 def _simplest(layers: Sequence[Layer], heads: Sequence[Any]) -> Choice:
@@ -106,8 +119,9 @@ def _simplest(layers: Sequence[Layer], heads: Sequence[Any]) -> Choice:
     return Choice(Candidate(layer, heads[0]), (), "There are too few items to try anything; the simplest was taken.")
 
 
-def _decide(scored: list[ScoredCandidate]) -> Choice:
-    table = sorted(scored, key=lambda one: -one.score)
+def decide(scored: Sequence[ScoredCandidate]) -> Choice:
+    """Of the candidates within one standard error of the best the simplest."""
+    table = sorted(scored, key=lambda one: (-one.score, head_rank(one.candidate.head)))
     near = [one for one in table if one.within_one_error]
     simplest = min(near, key=lambda one: _rank(one.candidate))  # of equally simple ones the best, which comes first
     same = [one for one in near if _but_penalty(one) == _but_penalty(simplest)]

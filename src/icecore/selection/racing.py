@@ -1,22 +1,20 @@
-"""Cross-validation of all candidates, the quick ones first: slow heads run only where they can still win.
+"""Cross-validation of all candidates, the quick ones first: the others run on the layers where they can still win.
 
-Heads that need an optimiser for every penalty and fold cost ten to a hundred times what ridge costs, and seldom do much
-better on the same features. So where ridge was tried, they follow on its best layers, and only if it was not left far
-behind there.
+Nearest centroid, ridge, lda and knn are tried on every layer. A solver for each penalty, or a kernel machine for each
+class, is tried where its quick cousin was not left far behind (see `screening`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from icecore.heads import penalties, sweep
-from icecore.selection.candidates import Candidate, features_of, head_name, layer_name
+from icecore.heads import penalties, sweep, sweep_all
+from icecore.selection.candidates import LAST, Candidate, features_of, head_name, layer_name
 from icecore.selection.scoring import ScoredCandidate, score_all
-from icecore.selection.screening import screen
+from icecore.selection.screening import best_hits, kernel_hits, kernel_rows, near
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,12 +23,9 @@ if TYPE_CHECKING:
     from icecore.evaluation.folds import Fold
     from icecore.selection.candidates import Layer
 
-    Pair = tuple[Layer, Any]
-
-_SLOW = frozenset({"logistic", "lda", "svm", "mlp"})
-_QUICK_COUSIN = "ridge"
-_LAYERS_OF_SLOW = 2
-_FAR_BEHIND = 2.0  # standard errors
+_COUSIN = "ridge"
+_QUICK = frozenset({"centroid", _COUSIN, "lda", "knn"})
+_KERNEL = "svm-rbf"
 
 
 @dataclass
@@ -50,42 +45,63 @@ class Race:
 
     def __post_init__(self) -> None:
         self.tested = np.unique(np.concatenate([test for _, test in self.folds]))
+        self._done = self._total = 0
 
     def run(self, layers: Sequence[Layer], heads: Sequence[Any]) -> list[ScoredCandidate]:
         """Try heads on layers, each with its whole grid of penalties."""
-        self._tell(0, 1, "screening layers")
-        pairs = screen(
-            self.features, layers, heads, y=self.y, n_classes=self.n_classes, groups=self.groups, seed=self.seed
-        )
-        names = [head_name(head) for _, head in pairs]
-        waiting = [p for p, name in zip(pairs, names, strict=True) if name in _SLOW and _QUICK_COUSIN in names]
-        quick = [pair for pair in pairs if pair not in waiting]
-        self._run(quick, 0, len(pairs))
-        self._run(self._promising(waiting), len(quick), len(pairs))
-        return self._scored()
+        quick = [head for head in heads if head_name(head) in _QUICK]
+        kernel = [head for head in heads if head_name(head) == _KERNEL]
+        slow = [head for head in heads if head not in quick and head not in kernel]
+        self._total = len(layers) * len(heads)
+        self._try(layers, quick)
+        self._try(self._near_by_kernel(layers) if kernel else [], kernel)
+        self._done = self._total - len(layers) * len(slow)
+        self._try(self._near_by_ridge(layers) if slow else [], slow)
+        return self._scored(self.candidates, self.hits)
 
-    def _run(self, pairs: Sequence[Pair], done: int, total: int) -> None:
-        for number, (layer, head) in enumerate(pairs, start=done):
-            self._tell(number, total, f"{head_name(head)} on {layer_name(layer)}")
-            grid = penalties(head)
-            decide = partial(sweep, class_weight=self.class_weight, seed=self.seed)
-            values = decide(head, features_of(self.features, layer), self.y, self.n_classes, grid, self.folds)
-            self.candidates += [Candidate(layer, head, penalty) for penalty in grid]
-            self.hits += list(values[:, self.tested].argmax(axis=2) == self.y[self.tested])
+    def _try(self, layers: Sequence[Layer], heads: Sequence[Any]) -> None:
+        """All heads on a layer at once, which share what can be shared."""
+        tries = [(head, penalties(head)) for head in heads]
+        for layer in layers if heads else ():
+            self._tell(f"{', '.join(map(head_name, heads))} on {layer_name(layer)}")
+            found = sweep_all(tries, *self._data(layer), class_weight=self.class_weight, seed=self.seed)
+            for (head, grid), values in zip(tries, found, strict=True):
+                self.candidates += [Candidate(layer, head, penalty) for penalty in grid]
+                self.hits += list(values[:, self.tested].argmax(axis=2) == self.y[self.tested])
+            self._done += len(heads)
 
-    def _promising(self, waiting: Sequence[Pair]) -> list[Pair]:
-        if not waiting:
-            return []
-        ridges = [one for one in self._scored() if head_name(one.candidate.head) == _QUICK_COUSIN]
-        alive = [one for one in ridges if one.behind <= _FAR_BEHIND * one.behind_error]
-        ranked = dict.fromkeys(one.candidate.layer for one in sorted(alive, key=lambda one: -one.score))
-        chosen = list(ranked)[:_LAYERS_OF_SLOW]
-        return [pair for pair in waiting if pair[0] in chosen]
+    def _near_by_kernel(self, layers: Sequence[Layer]) -> list[Layer]:
+        rows = kernel_rows(self.y, self.groups, self.seed)
+        hits = [kernel_hits(features_of(self.features, layer)[rows], self.y[rows], self.n_classes) for layer in layers]
+        stand_ins = [Candidate(layer, _KERNEL) for layer in layers]
+        scored = score_all(stand_ins, np.array(hits), self.y[rows], self.groups[rows], balanced=self._balanced)
+        return [one.candidate.layer for one in scored if near(one) or one.candidate.layer == LAST]
 
-    def _scored(self) -> list[ScoredCandidate]:
-        balanced, rows = self.class_weight == "balanced", self.tested
-        return score_all(self.candidates, np.array(self.hits), self.y[rows], self.groups[rows], balanced=balanced)
+    def _near_by_ridge(self, layers: Sequence[Layer]) -> list[Layer]:
+        """Against the best of all that was tried; where ridge was not among it, it is tried for this alone."""
+        if len(layers) == 1:
+            return list(layers)
+        candidates, hits = list(self.candidates), list(self.hits)
+        if all(head_name(one.head) != _COUSIN for one in candidates):
+            for layer in layers:
+                values = sweep(_COUSIN, *self._data(layer)[:3], penalties(_COUSIN), self.folds, seed=self.seed)
+                candidates.append(Candidate(layer, _COUSIN))
+                hits.append(best_hits(values[:, self.tested], self.y[self.tested]))
+        ridges = [one for one in self._scored(candidates, hits) if head_name(one.candidate.head) == _COUSIN]
+        reached = {one.candidate.layer for one in ridges if near(one)}
+        return [layer for layer in layers if layer in reached] if ridges else list(layers)
 
-    def _tell(self, done: int, total: int, label: str) -> None:
+    def _data(self, layer: Layer) -> tuple[np.ndarray, np.ndarray, int, Sequence[Fold]]:
+        return features_of(self.features, layer), self.y, self.n_classes, self.folds
+
+    @property
+    def _balanced(self) -> bool:
+        return self.class_weight == "balanced"
+
+    def _scored(self, candidates: list[Candidate], hits: list[np.ndarray]) -> list[ScoredCandidate]:
+        rows = self.tested
+        return score_all(candidates, np.array(hits), self.y[rows], self.groups[rows], balanced=self._balanced)
+
+    def _tell(self, label: str) -> None:
         if self.progress:
-            self.progress(done, total, label)
+            self.progress(self._done, self._total, label)

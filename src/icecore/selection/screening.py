@@ -1,7 +1,9 @@
-"""Which layers deserve a closer look: closed-form leave-one-out scores, which cost one decomposition a layer.
+"""Which layers are worth the heads that take long: those not left far behind by what is quick to know of each.
 
-A linear head and one that goes by distances do not like the same layers, so there is a screen for each: ridge, and
-kernel ridge with an RBF kernel, which ranks layers as an RBF SVM does at a tenth of the cost.
+A linear head and one that goes by distances do not like the same layers, so each kind has a quick cousin: ridge, and
+kernel ridge regression with an RBF kernel, which ranks layers as an RBF SVM does at a tenth of the cost. A layer is
+left out only where its cousin is behind by several standard errors of the difference on the same rows. So with few
+rows, where nothing takes long, next to nothing is left out, and with many only what cannot win.
 """
 
 from __future__ import annotations
@@ -10,59 +12,30 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from icecore.heads import penalties, ridge_loo
-from icecore.selection.candidates import KERNEL_HEADS, LAST, features_of, head_name
 from icecore.selection.rows import one_a_group, part_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any
+    from icecore.selection.scoring import ScoredCandidate
 
-    from icecore.selection.candidates import Layer
-
+FAR_BEHIND = 3.0  # standard errors
 _ROWS = 1000
-_KEPT = 3
 _RIDGE = 0.05  # of the kernel, whose diagonal is one
 
 
-def screen(
-    features: Mapping[str, np.ndarray],
-    layers: Sequence[Layer],
-    heads: Sequence[Any],
-    *,
-    y: np.ndarray,
-    n_classes: int,
-    groups: np.ndarray,
-    seed: int,
-) -> list[tuple[Layer, Any]]:
-    """Pairs of a layer and a head to look at closely: for each kind of head its best layers, and always `last`."""
-    if len(layers) <= _KEPT + 1:
-        return [(layer, head) for head in heads for layer in layers]
+def near(scored: ScoredCandidate) -> bool:
+    """Whether it is not left far behind."""
+    return scored.behind <= FAR_BEHIND * scored.behind_error
+
+
+def kernel_rows(y: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
+    """Rows for `kernel_hits`: at most about a thousand, one of each group."""
     rows = part_of(y, groups, _ROWS, seed)
-    rows = rows[one_a_group(groups[rows])]
-    best: dict[bool, list[Layer]] = {}
-    for kind in {head_name(head) in KERNEL_HEADS for head in heads}:
-        score = kernel_score if kind else ridge_score
-        scores = {layer: score(features_of(features, layer)[rows], y[rows], n_classes) for layer in layers}
-        best[kind] = _best(scores)
-    return [(layer, head) for head in heads for layer in best[head_name(head) in KERNEL_HEADS]]
+    return np.asarray(rows[one_a_group(groups[rows])])
 
 
-def _best(scores: Mapping[Layer, float]) -> list[Layer]:
-    """The layers of the best scores, best first, and `last`."""
-    ranked = sorted(scores, key=lambda layer: -scores[layer])
-    return ranked[:_KEPT] + [LAST] * (LAST in ranked[_KEPT:])
-
-
-def ridge_score(X: np.ndarray, y: np.ndarray, n_classes: int) -> float:
-    """Leave-one-out accuracy of a ridge classifier, at its best penalty."""
-    grid = [penalty for penalty in penalties("ridge") if penalty is not None]
-    values = ridge_loo(X, y, n_classes, grid)
-    return float((values.argmax(axis=2) == y).mean(axis=1).max())
-
-
-def kernel_score(X: np.ndarray, y: np.ndarray, n_classes: int) -> float:
-    """Leave-one-out accuracy of kernel ridge regression on one-hot classes, RBF kernel of the standardised features.
+def kernel_hits(X: np.ndarray, y: np.ndarray, n_classes: int) -> np.ndarray:
+    """Which rows (n,) kernel ridge regression on one-hot classes gets right without them; RBF kernel of the
+    standardised features.
 
     The residual of row i without row i is a_i / C_ii, where C is the inverse of (K + ridge I) and a = C Y (Rifkin and
     Lippert 2007).
@@ -70,7 +43,13 @@ def kernel_score(X: np.ndarray, y: np.ndarray, n_classes: int) -> float:
     inverse = np.linalg.inv(_rbf(X) + _RIDGE * np.eye(len(X)))
     targets = np.eye(n_classes)[y]
     values = targets - inverse @ targets / np.diag(inverse)[:, None]
-    return float((values.argmax(axis=1) == y).mean())
+    return np.asarray(values.argmax(axis=1) == y)
+
+
+def best_hits(values: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Of decision values (penalties, n, k), which rows (n,) are right at the best penalty."""
+    hits = values.argmax(axis=2) == y
+    return np.asarray(hits[hits.mean(axis=1).argmax()])
 
 
 def _rbf(X: np.ndarray) -> np.ndarray:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from icecore.errors import DataError
+from icecore.evaluation.folds import folds
 from icecore.evaluation.metrics import metrics
+from icecore.heads import pieces
 from icecore.selection.candidates import features_of, take
 from icecore.selection.choosing import Choice, choose
-from icecore.selection.fitting import fit_candidate
+from icecore.selection.fitting import fit_candidate, learned_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from icecore.evaluation.crossval import Progress
     from icecore.evaluation.estimate import Estimate
+    from icecore.heads import Head, Rows
+
+_LEAST_PARTS, _MOST_TESTED = 5, 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,8 @@ class HeldOut:
 
     Attributes:
         choice: from training and validation rows.
+        head: fitted on `fit_rows`, which made the predictions.
+        learned: how many rows it was fitted on: all of these, unless they are not in memory and it needs them there.
         fit_rows: rows to fit the final model on: training and validation, without items that are tested as well.
         test_rows: rows that are scored.
         proba: (test rows, n_classes).
@@ -34,6 +42,8 @@ class HeldOut:
     """
 
     choice: Choice
+    head: Head
+    learned: int
     fit_rows: np.ndarray
     test_rows: np.ndarray
     proba: np.ndarray
@@ -46,7 +56,7 @@ class HeldOut:
 
 
 def held_out(
-    features: Mapping[str, np.ndarray],
+    features: Mapping[str, Rows],
     y: np.ndarray,
     n_classes: int,
     splits: np.ndarray,
@@ -64,7 +74,7 @@ def held_out(
     that are also among the others are not trained on.
 
     Args:
-        features: layer -> (n, d) array, in the order in which the layers run.
+        features: layer -> rows (n, d), in the order in which the layers run.
         y: class codes, shape (n,).
         n_classes: number of classes.
         splits: shape (n,), "train", "val" or "test" a row.
@@ -89,8 +99,21 @@ def held_out(
         heads=heads, class_weight=class_weight, seed=seed, folds=plan, progress=progress,
     )  # fmt: skip
     fitted = fit_candidate(choice.candidate, part, y[known], n_classes, class_weight=class_weight, seed=seed)
-    proba = fitted.predict_proba(features_of(take(features, test), choice.candidate.layer))
-    return HeldOut(choice, known, test, proba, y[test], groups[test])
+    learned = len(learned_rows(choice.candidate, part, y[known], seed))
+    tested = features_of(take(features, test), choice.candidate.layer)
+    proba = np.concatenate([fitted.predict_proba(piece) for _, piece in pieces(tested)])
+    return HeldOut(choice, fitted, learned, known, test, proba, y[test], groups[test])
+
+
+def test_apart(y: np.ndarray, groups: np.ndarray, *, seed: int) -> np.ndarray:
+    """A split of many rows, (n,) `train` and `test`: a fifth is tested, or about 50,000, classes in their shares.
+
+    Raises DataError where no class has two different items.
+    """
+    n_splits = max(_LEAST_PARTS, math.ceil(len(y) / _MOST_TESTED))
+    splits = np.full(len(y), "train", dtype="<U5")
+    splits[folds(y, groups, n_splits=n_splits, seed=seed)[0][1]] = "test"
+    return splits
 
 
 def _test_rows(splits: np.ndarray) -> np.ndarray:

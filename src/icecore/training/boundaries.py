@@ -22,6 +22,7 @@ from icecore.features import Features, Progress, extract
 from icecore.prefix import Column, Cutter, Place, Prefix
 from icecore.store import Store
 from icecore.training.examples import Examples, Live, Stored
+from icecore.training.precision import wants_bfloat16
 from icecore.training.settings import TrainingSettings
 
 _SAMPLE = 64  # items whose lengths say how large boundaries will be
@@ -59,16 +60,24 @@ def prepare(
     progress: Progress,
     **options: Any,
 ) -> Prepared:
-    """Extract what the frozen model reads and, in the same pass, the boundaries; options are those of `extract`."""
+    """Extract what the frozen model reads and the boundaries; options are those of `extract`.
+
+    Both come from one pass, unless training is in bfloat16: then the boundaries are too, and the features of the frozen
+    model as it reads them, which the store has since it was fitted.
+    """
     backbone, views = _alike(cutter.backbone), views_of(dataset.modality, settings.views)
-    prefix = cutter.prefix(places)
+    lower = wants_bfloat16(settings.precision, backbone.device)
+    whole_prefix = cutter.prefix(places)
+    prefix = whole_prefix.at_precision("bfloat16" if lower else backbone.precision)
     needed, room = size_of(prefix, dataset) * len(views), _room(store, settings)
     stored = [place for place in places if place.at != INPUT] if needed <= room else []
     wanted = [column for place in stored for column in prefix.columns(place.at)]
-    first = extract(prefix, dataset, [*columns, *wanted], store=store, progress=progress, **options)
-    features = [first] + [
-        extract(prefix.viewed(view), first.dataset, wanted, store=store, progress=progress, **options)
-        for view in views[1:]
+    how = {"store": store, "progress": progress, **options}
+    together = [] if prefix is not whole_prefix else wanted
+    first = extract(whole_prefix, dataset, [*columns, *together], **how)
+    features = [
+        first if view.number == 0 and together else extract(prefix.viewed(view), first.dataset, wanted, **how)
+        for view in views
         if wanted
     ]
     good = first.dataset
@@ -80,7 +89,7 @@ def prepare(
             examples[place] = Stored(prefix, place.at, features, items, in_memory=whole)
         else:
             examples[place] = Live(prefix, place.at, good, views, items)
-    seconds = sum(own.report.seconds for own in features)
+    seconds = sum(own.report.seconds for own in {id(own): own for own in (first, *features)}.values())
     return Prepared(first, examples, _notes(places, stored, needed, room), seconds)
 
 

@@ -54,6 +54,7 @@ class Adapters:
         for layer in self._layers.values():
             # The fast path of torch's encoder layers reads weights past their modules, but not where a hook listens.
             layer.register_forward_hook(lambda *_: None)
+            _show_sizes(layer)
 
     def state(self) -> dict[str, Tensor]:
         """The two matrices of each layer, by the names of `Change`: copies on the CPU."""
@@ -75,6 +76,14 @@ class Adapters:
                 right, left = left.T, right.T
             found |= {path + A: right, path + B: left}
         return found
+
+
+def _show_sizes(layer: Any) -> None:
+    """Let an adapted convolution tell its stride and the like, which some networks pad by."""
+    base = layer.get_base_layer()
+    for name in getattr(base, "__constants__", ()):
+        if not hasattr(layer, name):
+            setattr(layer, name, getattr(base, name))
 
 
 def _adaptable(suffix: Suffix) -> list[str]:

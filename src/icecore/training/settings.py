@@ -41,7 +41,8 @@ class TrainingSettings:
         views: augmented views of each item, the item itself included; 1 for none.
         dropout: of the network's own dropout layers after the cut; None leaves them as they are, 0 switches every kind
             of random depth and dropout off.
-        patience: epochs without a better held-out loss after which training stops; 0 never stops early.
+        patience: epochs without a better held-out loss after which training stops, for which a fifth of the training
+            rows is held out; 0 trains on all of them to the end.
         average: decay of the moving average of the weights, which is what is kept; 0 for none.
         train_norm: let batch normalisation follow the statistics of the batches instead of keeping the pretrained ones;
             its scale and shift are trained either way.

@@ -107,10 +107,11 @@ class Tuner:
 
         Args:
             rows: positions of the training items, ascending.
-            held: positions of those for early stopping; may be empty.
+            held: positions of those for early stopping; may be empty. Where nothing stops early,
+                they are trained on too.
             label: what the training is called, one name for one choice of rows.
         """
-        if not self.settings.epochs:  # nothing to stop early
+        if not (self.settings.epochs and self.settings.patience):
             rows, held = np.sort(np.concatenate([rows, held])), held[:0]
         phase = self._contrasted(rows, label)
         X = self._loop_at(0, []).features(rows) if phase else self.frozen(rows)

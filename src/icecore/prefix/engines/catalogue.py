@@ -44,7 +44,8 @@ def installed(device: torch.device, precision: str) -> list[str]:
     found = [name for name in ("openvino", "onnxruntime") if all(find_spec(package) for package in _NEEDS[name])]
     if precision != "float32":
         found = [name for name in found if name != "onnxruntime"]  # it has no kernels for bfloat16 on processors
-    return [*found, *(["compile"] if _compiles("cpu") else [])]
+    # Torch's compiler takes minutes, and on processors OpenVINO was several times as fast wherever both were tried.
+    return found or (["compile"] if _compiles("cpu") else [])
 
 
 def versions_of(engine: str) -> dict[str, str]:

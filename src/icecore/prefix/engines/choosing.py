@@ -7,9 +7,8 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -95,10 +94,14 @@ def probe(backbone: Any, columns: Sequence[Column], batch: Sequence[Any], left: 
     return verdict
 
 
-def chosen(backbone: Any, columns: Sequence[Column], verdict: Verdict, left: int) -> Choice:
-    """The fastest engine of a verdict for so many items."""
-    label = verdict.fastest(left)
-    return Choice(_made(backbone, columns, label), _why(label, verdict))
+def chosen(backbone: Any, columns: Sequence[Column], verdict: Verdict, batch: Sequence[Any], left: int) -> Choice:
+    """The fastest engine of a verdict for so many items; one that fails this network's own weights gives way."""
+    for label in verdict.ranked(left):
+        with suppress(Exception):  # made elsewhere or yesterday, not here
+            found = _checked(backbone, columns, label, batch)
+            if found.runner is not None:
+                return Choice(found.runner, _why(found.label, verdict))
+    return Choice(Eager(backbone, columns), "")
 
 
 def _try(engine: str, backbone: Any, columns: Sequence[Column], batch: Sequence[Any], verdict: Verdict) -> None:
@@ -123,31 +126,25 @@ class _Checked:
     wrong: str = ""
 
 
-def _checked(backbone: Any, columns: Sequence[Column], engine: str, batch: Sequence[Any]) -> _Checked:
-    runner = _made(backbone, columns, engine)
-    wrong = _wrong(backbone, columns, runner, batch)
-    if not wrong:
-        return _Checked(engine, runner)
-    label = f"{engine}{_IN_FLOAT32}"
-    twin = backbone.in_float32()
-    if twin is backbone:
-        return _Checked(engine, None, wrong)
-    runner = _made(backbone, columns, label)
-    worse = _wrong(twin, columns, runner, batch)
-    return _Checked(label, None if worse else runner, worse or wrong)
-
-
-def _made(backbone: Any, columns: Sequence[Column], label: str) -> Runner:
-    """A runner by the name of its engine, made once for a network: calls in the same process share it."""
-    engine, in_float32, _ = label.partition(_IN_FLOAT32)
+def _checked(backbone: Any, columns: Sequence[Column], label: str, batch: Sequence[Any]) -> _Checked:
+    """An engine for a network, made and checked once: calls in the same process share it."""
     case = (label, tuple(columns), torch.get_num_threads())
     if case not in backbone.runners:
-        own = backbone.in_float32() if in_float32 else backbone
-        with _quiet():
-            make = partial(compiled, engine=engine) if engine != EAGER else Eager
-            backbone.runners[case] = make(own, columns)
-    runner: Runner = backbone.runners[case]
-    return runner
+        engine, in_float32, _ = label.partition(_IN_FLOAT32)
+        tried = [] if in_float32 else [_one(backbone, columns, engine, batch)]
+        if not tried or (tried[0].wrong and precision_of(backbone) != "float32"):
+            tried.append(_one(backbone.at_precision("float32"), columns, engine, batch))
+            tried[-1] = replace(tried[-1], label=f"{engine}{_IN_FLOAT32}", wrong=tried[-1].wrong or tried[0].wrong)
+        backbone.runners[case] = tried[-1]
+    found: _Checked = backbone.runners[case]
+    return found
+
+
+def _one(backbone: Any, columns: Sequence[Column], engine: str, batch: Sequence[Any]) -> _Checked:
+    with _quiet():
+        runner: Any = Eager(backbone, columns) if engine == EAGER else compiled(backbone, columns, engine)
+    wrong = _wrong(backbone, columns, runner, batch)
+    return _Checked(engine, None if wrong else runner, wrong)
 
 
 def _wrong(backbone: Any, columns: Sequence[Column], runner: Runner, batch: Sequence[Any]) -> str:
@@ -155,7 +152,7 @@ def _wrong(backbone: Any, columns: Sequence[Column], runner: Runner, batch: Sequ
     precision, few = precision_of(backbone), list(batch[:_CHECKED])
     if runner.engine == EAGER and precision == "float32":
         return ""
-    here, there = runner(few), Eager(backbone.in_float32(), columns)(few)
+    here, there = runner(few), Eager(backbone.at_precision("float32"), columns)(few)
     worst = max(apart(list(here[column]), list(there[column]), precision) for column in columns)
     return "" if worst <= TOLERANCES[precision] else said(worst, precision)
 

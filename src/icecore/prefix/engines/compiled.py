@@ -16,6 +16,10 @@ from icecore.prefix.engines.eager import Eager, Pooled
 from icecore.prefix.engines.program import Program, flat
 from icecore.prefix.engines.values import Rows, Values, joined
 
+# Items of a fixed size in one call: as many as keep a core busy; more of them leave its cache. Measured with ResNet-50,
+# MobileNetV2 and ViT-small in both precisions.
+_AT_ONCE = 16
+
 
 class Session(Protocol):
     """A program, ready to run. May be called from `in_flight` threads at once."""
@@ -54,7 +58,12 @@ class Compiled:
 
         Inputs of another shape than the program was traced with go through the network's own forward.
         """
-        parts = [self._piece(piece) for piece in self._backbone.pieces(batch)]
+        most = len(batch) if self._program.by_length else _AT_ONCE
+        parts = [
+            self._piece(piece[i : i + most])
+            for piece in self._backbone.pieces(batch)
+            for i in range(0, len(piece), most)
+        ]
         return {column: joined([part[column] for part in parts]) for column in self._columns}
 
     def _piece(self, batch: Sequence[Any]) -> Values:
@@ -82,7 +91,7 @@ def compiled(backbone: Any, columns: Sequence[Column], engine: str) -> Compiled:
 
     Raises MissingExtraError; and whatever torch or the engine raises where the network cannot be traced or compiled.
     """
-    program = Program(backbone if engine == "compile" else backbone.in_float32(), columns)
+    program = Program(backbone if engine == "compile" else backbone.at_precision("float32"), columns)
     return Compiled(backbone, columns, program, _SESSIONS[engine](program, backbone), engine)
 
 

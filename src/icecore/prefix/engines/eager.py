@@ -28,7 +28,8 @@ class Eager:
 
     def __init__(self, backbone: Extractor, columns: Sequence[Column]) -> None:
         self._backbone, self._columns = backbone, columns
-        self.in_flight: int = getattr(backbone, "in_flight", 1)
+        on_gpu = str(getattr(backbone, "device", "")).startswith("cuda")
+        self.in_flight: int = getattr(backbone, "in_flight", 2 if on_gpu else 1)  # one is copied, one is computed
         self.versions: Mapping[str, str] = {}
         self._ways: dict[str, list[str]] = defaultdict(list)
         for column in columns:

@@ -36,9 +36,9 @@ class Verdict:
     compiling: dict[str, float] = field(default_factory=dict)
     rejected: dict[str, str] = field(default_factory=dict)
 
-    def fastest(self, items: int) -> str:
-        """The engine with which so many items are done first, making it included."""
-        return min(self.seconds, key=lambda name: self.compiling.get(name, 0.0) + items * self.seconds[name])
+    def ranked(self, items: int) -> list[str]:
+        """The engines by how soon so many items are done, making the engine included."""
+        return sorted(self.seconds, key=lambda name: self.compiling.get(name, 0.0) + items * self.seconds[name])
 
 
 class Verdicts:
