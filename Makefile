@@ -26,12 +26,16 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# Threads are pinned alike for both sides of a comparison.
+# Threads are pinned alike for both sides of a comparison. Whole runs are kept, and README says what they found.
+BENCHES := $(filter-out common readme,$(basename $(notdir $(wildcard benchmarks/[a-z]*.py))))
+
 bench: $(STAMP)
-	@for script in benchmarks/[a-z]*.py; do \
-	  echo "== $$script"; \
-	  OMP_NUM_THREADS=$${OMP_NUM_THREADS:-2} $(BIN)/python "$$script" $(if $(FULL),--full) || exit 1; \
+	@for name in $(BENCHES); do \
+	  echo "== $$name"; \
+	  OMP_NUM_THREADS=$${OMP_NUM_THREADS:-2} $(BIN)/python "benchmarks/$$name.py" \
+	    $(if $(FULL),--full --json "benchmarks/results/$$name.json") || exit 1; \
 	done
+	$(if $(FULL),$(BIN)/python benchmarks/readme.py)
 
 docs: $(STAMP)
 	$(BIN)/pytest tests/test_docs.py

@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,10 @@ from PIL import Image  # noqa: E402 - see above
 torch.set_num_threads(THREADS)
 
 Side = Callable[[], Callable[[], None]]  # sets up, and returns what is to be measured
-LIBRARIES = ("icecore", "torch", "torchvision", "timm", "transformers", "numpy", "pyarrow", "pillow")
+LIBRARIES = (
+    *("icecore", "torch", "torchvision", "timm", "transformers", "numpy", "pyarrow", "pillow", "openvino"),
+    *("onnxruntime", "keras", "sentence-transformers", "embetter"),
+)
 
 
 def options(description: str, *, only: Sequence[str] = ()) -> argparse.Namespace:
@@ -44,6 +47,7 @@ def options(description: str, *, only: Sequence[str] = ()) -> argparse.Namespace
     parser.add_argument("--json", type=Path, help="write the figures to this file as well")
     parser.add_argument("--data", type=Path, help="a folder of photographs; TrashNet of ICECORE_ASSETS by default")
     parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--rounds", type=int, help="how often each side takes its turn")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, mps; where a benchmark leaves the choice")
     if only:
         parser.add_argument("--only", action="append", choices=only, help="this alone; may be repeated")
@@ -60,8 +64,15 @@ def machine() -> dict[str, Any]:
         "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
         "system": platform.platform(),
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in LIBRARIES},
+        "versions": {name: number for name in LIBRARIES if (number := _version(name))},
     }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def _processor() -> str:
@@ -153,6 +164,14 @@ def show(title: str, headings: Sequence[str], lines: Sequence[Sequence[Any]]) ->
         print("  " + "  ".join([first, *rest]).rstrip())
 
 
+def kept(chosen: argparse.Namespace, name: str) -> dict[str, Any]:
+    """Results of earlier runs that a run of a part of the networks goes on with."""
+    if not (chosen.only and chosen.json and chosen.json.exists()):
+        return {}
+    found: dict[str, Any] = json.loads(chosen.json.read_text("utf-8"))[name]
+    return found
+
+
 def finish(chosen: argparse.Namespace, figures: Mapping[str, Any]) -> None:
     """Say what machine it was, and write the JSON that was asked for."""
     found = machine()
@@ -160,6 +179,7 @@ def finish(chosen: argparse.Namespace, figures: Mapping[str, Any]) -> None:
     print(f"\n{found['processor']}, {found['cores']} cores, {THREADS} threads, load {found['load']}, {found['system']}")
     print(f"Python {found['python']}, {versions}")
     if chosen.json:
+        chosen.json.parent.mkdir(parents=True, exist_ok=True)
         chosen.json.write_text(json.dumps({"machine": found, "full": chosen.full, **figures}, indent=2) + "\n")
 
 

@@ -8,10 +8,12 @@ the engines.
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -20,13 +22,13 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # so that `python benchmarks/engines.py` works from anywhere
 
-from benchmarks.common import finish, options, show  # pins threads, so before torch
+from benchmarks.common import finish, kept, options, show  # pins threads, so before torch
 
 # isort: split
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.sides import inputs
+from benchmarks.sides.inputs import inputs_of
 from benchmarks.sides.networks import NAMES, Network, networks
 from icecore import backbones
 from icecore.data import load, read
@@ -81,15 +83,10 @@ class Case:
 
 def prepared(network: Network, backbone: Any, n: int, place: Path) -> list[Any]:
     """Inputs of one shape, as the network takes them: a few different ones, over and over."""
-    few = min(n, 16)
-    if network.modality == "text":
-        source: Any = [text for text in inputs.texts(1000) if len(text) > 60][:few]  # they share a batch
-    else:
-        source = (inputs.photographs if network.modality == "image" else inputs.sounds)(place, few)
-    items = [
-        backbone.prepare(load(item, network.modality)[1]) for item in read(source, modality=network.modality).inputs
-    ]
-    alike = [item for item in items if backbone.bucket(item) == backbone.bucket(items[0])]
+    few = inputs_of(network.modality, place, 16).items
+    items = [backbone.prepare(load(item, network.modality)[1]) for item in read(few, modality=network.modality).inputs]
+    buckets = Counter(backbone.bucket(item) for item in items)
+    alike = [item for item in items if backbone.bucket(item) == buckets.most_common(1)[0][0]]
     return [alike[i % len(alike)] for i in range(n)]
 
 
@@ -143,15 +140,19 @@ def _seconds(work: Callable[[], Any]) -> float:
     return time.perf_counter() - begin
 
 
-def measured(network: Network, place: Path, full: bool) -> Iterator[list[Rate]]:
+def measured(network: Network, place: Path, chosen: argparse.Namespace) -> Iterator[list[Rate]]:
     """A network's rates in each precision."""
-    sizes, matrix, rounds, most = (SIZES, 4096, 3, 128) if full else ((8,), 2048, 1, 8)
+    sizes, matrix, most = (SIZES, 4096, 128) if chosen.full else ((8,), 2048, 8)
+    rounds = chosen.rounds or (3 if chosen.full else 1)
     backbone = backbones.load(network.id, device="cpu")
     items = prepared(network, backbone, most if network.modality == "image" else max(sizes), place)
     gflop = gflop_per_item(backbone, items[:8])
     for precision in PRECISIONS:
         case = Case(network, backbone.run_as(precision=precision), items, gflop)
-        engines = ["eager", *(name for name in installed(backbone.device, precision) if full or name == "openvino")]
+        engines = [
+            "eager",
+            *(name for name in installed(backbone.device, precision) if chosen.full or name == "openvino"),
+        ]
         yield list(rates(case, engines, sizes, matrix, rounds))
 
 
@@ -171,15 +172,14 @@ def table(rows: list[Rate]) -> None:
 def main() -> None:
     """Run and print."""
     chosen = options(__doc__.partition("\n")[0], only=NAMES)
-    found: list[Rate] = []
+    found: dict[str, Any] = kept(chosen, "rates")
     with tempfile.TemporaryDirectory() as place:
         for network in networks(Path(place), chosen.only):
-            folder = Path(place) / f"inputs of {network.name}"
-            folder.mkdir()
-            for rows in measured(network, folder, chosen.full):
+            found[network.name] = []
+            for rows in measured(network, Path(place) / f"inputs of {network.name}", chosen):
                 table(rows)
-                found += rows
-    finish(chosen, {"rates": [asdict(rate) for rate in found]})
+                found[network.name] += [asdict(rate) for rate in rows]
+    finish(chosen, {"rates": found})
 
 
 if __name__ == "__main__":

@@ -20,20 +20,22 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # so that `python benchmarks/extraction.py` works from anywhere
 
-from benchmarks.common import Side, alternate, finish, options, ratio, show  # pins threads, so before NumPy
+from benchmarks.common import Side, alternate, finish, kept, options, ratio, show  # pins threads, so before NumPy
 
 # isort: split
 import numpy as np
 
-from benchmarks.sides import inputs
+from benchmarks.sides.inputs import Inputs, inputs_of
 from benchmarks.sides.loops import Peer
 from benchmarks.sides.networks import NAMES, Network, networks
 from benchmarks.sides.peers import peers_of
+from benchmarks.sides.probes import FOLDS, Probe, worth
 from icecore import PretrainedModel
 from icecore.prefix.engines import apart
 
 PRECISIONS = ("bfloat16", "float32")
-SAMPLE = 96  # items to choose a peer's settings on
+SAMPLE = 64  # items to choose a peer's settings on
+MANY = 5000  # rows, of which one quarter is enough to score a probe on
 
 
 @dataclass
@@ -78,57 +80,69 @@ def name_of(precision: str) -> str:
     return f"icecore, {precision}"
 
 
-def compare(network: Network, items: Sequence[Any], full: bool) -> dict[str, Any]:
-    """Print a table; the figures of one network."""
+def compare(network: Network, given: Inputs, rounds: int, *, full: bool) -> dict[str, Any]:
+    """Print a table; the figures of one network. After the first round only the usual loop and icecore go on."""
+    items = given.items
     sides = Sides(network, items)
     peers = list(peers_of(network))
     if full:
         peers = [peer.at_its_best(items[:: max(1, len(items) // SAMPLE)]) for peer in peers]
     ours = {name_of(precision): sides.ours(precision) for precision in PRECISIONS}
-    taken = alternate(ours | {peer.name: sides.peer(peer) for peer in peers}, 3 if full else 1)
-    medians = {name: statistics.median(times) for name, times in taken.items()}
-    usual = min((peer.name for peer in peers if not peer.optimised), key=lambda name: medians[name])
-    ratios = {name: ratio(times, taken[usual]) for name, times in taken.items()}
-    settings = {peer.name: peer.settings for peer in peers}
-    alike = {peer.name for peer in peers if peer.comparable} | set(ours)
-    reference = sides.found[next(peer.name for peer in peers if peer.comparable)]
-    cosines = {name: 1 - apart(list(sides.found[name]), list(reference), "bfloat16") for name in alike}
+    theirs = {peer.name: sides.peer(peer) for peer in peers}
+    taken = alternate(ours | theirs, 1)
+    usual = min((peer.name for peer in peers if not peer.optimised), key=lambda name: taken[name])
+    for name, more in alternate(ours | {usual: theirs[usual]}, rounds - 1).items():
+        taken[name] += more
+    figures = {
+        "items": len(items),
+        "usual": usual,
+        "seconds": taken,
+        "medians": {name: statistics.median(times) for name, times in taken.items()},
+        "ratios": {name: ratio(times, taken[usual][: len(times)]) for name, times in taken.items()},
+        "settings": {peer.name: peer.settings for peer in peers},
+        "engines": sides.engines,
+        **agreement(sides, [peer.name for peer in peers if peer.comparable], given.labels if full else None),
+    }
+    table(network, figures)
+    return figures
+
+
+def agreement(sides: Sides, peers: Sequence[str], labels: np.ndarray | None) -> dict[str, Any]:
+    """How far features are from those of the first peer, and whether they are worth the same to a probe."""
+    reference, ours = peers[0], [name_of(precision) for precision in PRECISIONS]
+    cosines = {n: 1 - apart(list(sides.found[n]), list(sides.found[reference]), "bfloat16") for n in (*ours, *peers)}
+    if labels is None:
+        return {"cosines": cosines, "probes": {}}
+    probe = Probe(labels, 1 if len(labels) > MANY else FOLDS)
+    found = worth(probe, {name: sides.found[name] for name in (*ours, reference)}, reference)
+    return {"cosines": cosines, "probes": {name: one.json() for name, one in found.items()}}
+
+
+def table(network: Network, figures: dict[str, Any]) -> None:
+    """Print the figures of one network."""
+    n, probes = figures["items"], figures["probes"]
     show(
-        f"{network.name}, {len(items):,} items",
-        ("side", "seconds", "items/s", "times the usual loop", "least cosine", "settings"),
+        f"{network.name}, {n:,} items",
+        ("side", "seconds", "items/s", "times the usual loop", "least cosine", "probe", "settings"),
         [
-            (name, f"{medians[name]:.1f}", f"{len(items) / medians[name]:.1f}", f"{ratios[name]:.2f}",
-             f"{cosines[name]:.4f}" if name in cosines else "other weights", settings.get(name, ""))
-            for name in taken
+            (
+                name, f"{seconds:.1f}", f"{n / seconds:.1f}", f"{figures['ratios'][name]:.2f}",
+                f"{figures['cosines'][name]:.4f}" if name in figures["cosines"] else "other weights",
+                _said(probes[name]) if name in probes else "", figures["settings"].get(name, ""),
+            )
+            for name, seconds in figures["medians"].items()
         ],
     )  # fmt: skip
-    for precision, why in sides.engines.items():
+    for precision, why in figures["engines"].items():
         print(f"  {precision}: {why}")
-    return {
-        "items": len(items), "usual": usual, "seconds": taken, "ratios": ratios, "cosines": cosines,
-        "settings": settings, "engines": sides.engines,
-    }  # fmt: skip
 
 
-def items_of(network: Network, place: Path, n: int) -> Sequence[Any]:
-    """What a network is measured on."""
-    if network.modality == "text":
-        return inputs.texts(n)
-    if network.modality == "sound":
-        return inputs.sounds(place, n)
-    return inputs.photographs(place, n)
+def _said(probe: dict[str, Any]) -> str:
+    return f"{probe['accuracy'][0]:.3f}{'' if probe['same'] else ' (differs)'}"
 
 
-def main() -> None:
-    """Run and print."""
-    chosen = options(__doc__.partition("\n")[0], only=NAMES)
-    found: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as place:
-        for network in networks(Path(place), chosen.only):
-            folder = Path(place) / f"inputs of {network.name}"
-            folder.mkdir()
-            items = items_of(network, folder, network.n[chosen.full])
-            found[network.name] = compare(network, items, chosen.full)
+def summary(found: dict[str, Any]) -> dict[str, float]:
+    """Print the ratios of all networks; their geometric means."""
     means = {p: statistics.geometric_mean(one["ratios"][name_of(p)] for one in found.values()) for p in PRECISIONS}
     show(
         "Times as fast as the fastest usual loop",
@@ -138,7 +152,19 @@ def main() -> None:
             ("geometric mean", *(f"{means[p]:.1f}" for p in PRECISIONS)),
         ],
     )
-    finish(chosen, {"networks": found, "geometric_means": means})
+    return means
+
+
+def main() -> None:
+    """Run and print."""
+    chosen = options(__doc__.partition("\n")[0], only=NAMES)
+    rounds = chosen.rounds or (3 if chosen.full else 1)
+    found = kept(chosen, "networks")
+    with tempfile.TemporaryDirectory() as place:
+        for network in networks(Path(place), chosen.only):
+            given = inputs_of(network.modality, Path(place) / f"inputs of {network.name}", network.n[chosen.full])
+            found[network.name] = compare(network, given, rounds, full=chosen.full)
+    finish(chosen, {"networks": found, "geometric_means": summary(found)})
 
 
 if __name__ == "__main__":

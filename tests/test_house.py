@@ -30,7 +30,7 @@ SEES = {
 }
 # Distributions whose name is not the one that is imported.
 DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}
-PEERS = {"setfit", "sentence-transformers"}  # a benchmark leaves them out where they are not installed
+PEERS = {"embetter", "setfit", "sentence-transformers"}  # a benchmark leaves them out where they are not installed
 SLOW_TO_IMPORT = {
     "numpy",
     "pandas",

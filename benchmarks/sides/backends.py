@@ -42,6 +42,7 @@ class Encoder:
         self._answer()
 
     def __call__(self, texts: Sequence[str], _workers: int, batch_size: int) -> np.ndarray:
+        """Features of texts, (n, features)."""
         file = Path(self._place.name) / "features.npy"
         assert self._process.stdin
         print(json.dumps([list(texts), batch_size, str(file)]), file=self._process.stdin, flush=True)

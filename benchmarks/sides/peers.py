@@ -87,6 +87,23 @@ def vision_pipeline(folder: Path) -> Peer:
     return Peer("Transformers pipeline", work, comparable=False)
 
 
+def vision_loop(folder: Path) -> Peer:
+    """Transformers' AutoImageProcessor and AutoModel, batch by batch."""
+    from transformers import AutoImageProcessor, AutoModel
+
+    processor, model = AutoImageProcessor.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
+
+    def load(path: Path) -> torch.Tensor:
+        return processor(opened(path), return_tensors="pt")["pixel_values"][0]
+
+    def work(files: Sequence[Path], workers: int, batch_size: int) -> np.ndarray:
+        with torch.inference_mode():
+            rows = [model(pixel_values=batch).pooler_output for batch in batches(files, load, workers, batch_size)]
+        return torch.cat(rows).numpy()
+
+    return Peer("Transformers AutoModel", work)
+
+
 def text_loop(folder: Path) -> Peer:
     """Transformers' AutoTokenizer and AutoModel, tokens averaged and normalised, as on MiniLM's page."""
     from transformers import AutoModel, AutoTokenizer
