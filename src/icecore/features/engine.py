@@ -19,6 +19,7 @@ from icecore.prefix.engines import (
     EAGER,
     Choice,
     Runner,
+    Trial,
     Verdict,
     Verdicts,
     can_choose,
@@ -70,8 +71,8 @@ class Engines:
         verdict = self.verdicts.read(self.backbone, columns)
         batch = self._batch(n, jobs) if verdict is not None or n > _FEW else []
         if verdict is None and batch:
-            each = worth_probing(self.backbone, columns, batch, n)
-            verdict = None if each is None else self._probed(columns, batch, n, each)
+            trial = worth_probing(self.backbone, columns, batch, n)
+            verdict = None if trial is None else self._probed(columns, trial, n)
         if verdict is None or not batch:
             return self._eager(columns, n, jobs)
         return self._told(chosen(self.backbone, columns, verdict, batch, n))
@@ -97,9 +98,9 @@ class Engines:
             tell(self.progress, f"Engine: {choice.why}")
         return choice.runner
 
-    def _probed(self, columns: Sequence[Column], batch: Sequence[Any], n: int, eager: float) -> Verdict:
+    def _probed(self, columns: Sequence[Column], trial: Trial, n: int) -> Verdict:
         with self.progress.task("trying engines", 1) as task:
-            verdict = probe(self.backbone, columns, batch, n, eager)
+            verdict = probe(self.backbone, columns, trial, n)
             task.advance(1)
         self.verdicts.write(self.backbone, columns, verdict)
         return verdict

@@ -23,6 +23,7 @@ from icecore.prefix.engines.tolerance import TOLERANCES, apart, said
 from icecore.prefix.engines.values import Runner
 from icecore.prefix.engines.verdicts import Verdict
 
+_QUICK_SECONDS = 1.0  # a pass over a whole batch that takes no longer tells speed better than one over few items
 _FEW = 4  # items that engines are compared on, in values and speed: each of them is computed for nothing
 # About what making an engine takes, before it is known for the network; probing one has to promise more than that.
 _COMPILING = {"openvino": 6.0, "onnxruntime": 10.0, "compile": 40.0}
@@ -69,40 +70,52 @@ def named(backbone: Any, columns: Sequence[Column], engine: str, batch: Sequence
     return Choice(found.runner, found.wrong and f"{found.label}: bfloat16 would change features by {found.wrong}")
 
 
-def worth_probing(backbone: Any, columns: Sequence[Column], batch: Sequence[Any], left: int) -> float | None:
-    """Seconds an item by the eager engine in float32, where so many items are left that trying others may pay.
+def worth_probing(backbone: Any, columns: Sequence[Column], batch: Sequence[Any], left: int) -> Trial | None:
+    """What others are to be tried on, where so many items are left that this may pay; None where it may not.
 
-    A first pass sets things up, so the second one counts, unless the first has shown that there is little to do.
+    A first pass sets things up, so a later one counts, unless the first has shown that there is little to do.
     """
     names = installed(torch.device(backbone.device), precision_of(backbone))
     enough = _WORTH * min((_COMPILING[name] for name in names), default=float("inf"))
-    eager, few = Eager(backbone.at_precision("float32"), columns), list(batch[:_FEW])
-    each = float("inf")
+    eager, items, each = Eager(backbone.at_precision("float32"), columns), list(batch[:_FEW]), 0.0
     for _ in range(2):
         began = time.perf_counter()
-        eager(few)
-        each = (time.perf_counter() - began) / len(few)
+        eager(items)
+        each = (time.perf_counter() - began) / len(items)
         if each * left <= enough:
             return None
-    return each
+        if each * len(batch) <= _QUICK_SECONDS:
+            items = list(batch)
+    return Trial(items, each)
 
 
-def probe(backbone: Any, columns: Sequence[Column], batch: Sequence[Any], left: int, eager: float) -> Verdict:
-    """Measure the engines that are installed, as long as trying the next one may pay.
+@dataclass(frozen=True)
+class Trial:
+    """Prepared inputs to try engines on, and the seconds an item that the eager engine took."""
+
+    items: Sequence[Any]
+    eager: float
+
+
+def probe(backbone: Any, columns: Sequence[Column], trial: Trial, left: int) -> Verdict:
+    """Measure the most promising engine that is installed and can run this network.
+
+    The others have never been faster where both were tried, and making them takes longer.
 
     Args:
         backbone: the network.
         columns: what is wanted of it.
-        batch: prepared inputs of one bucket.
+        trial: what to try on, of one bucket.
         left: how many items are to do.
-        eager: seconds an item that the eager engine takes.
     """
-    verdict = Verdict(seconds={EAGER: eager})
+    verdict = Verdict(seconds={EAGER: trial.eager})
     for engine in installed(torch.device(backbone.device), precision_of(backbone)):
-        if left * min(verdict.seconds.values()) < _WORTH * _COMPILING[engine]:
+        if left * trial.eager < _WORTH * _COMPILING[engine]:
             verdict.rejected[engine] = "trying it would take as long as the work itself"
-        else:
-            _try(engine, backbone, columns, batch, verdict)
+            continue
+        _try(engine, backbone, columns, trial.items, verdict)
+        if len(verdict.seconds) > 1:
+            break
     return verdict
 
 
@@ -178,12 +191,13 @@ def _wrong(backbone: Any, columns: Sequence[Column], runner: Runner, batch: Sequ
 
 
 def _seconds(runner: Runner, batch: Sequence[Any]) -> float:
-    """Seconds an item, with as many batches at once as the runner takes. It has run before."""
-    few = list(batch[:_FEW])
+    """Seconds an item, with as many batches at once as the runner takes."""
+    if len(batch) > _FEW:  # else it ran on these when its values were compared
+        runner(batch)
     with ThreadPoolExecutor(runner.in_flight) as pool:
         began = time.perf_counter()
-        list(pool.map(runner, [few] * runner.in_flight))
-        return (time.perf_counter() - began) / (runner.in_flight * len(few))
+        list(pool.map(runner, [batch] * runner.in_flight))
+        return (time.perf_counter() - began) / (runner.in_flight * len(batch))
 
 
 def _why(engine: str, verdict: Verdict) -> str:
