@@ -66,15 +66,6 @@ def test_what_is_chosen_is_said_and_remembered(photos, tmp_path, capsys):
     assert "trying engines" not in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("_much")
-def test_rows_are_right_across_the_change_of_engines(photos, tmp_path):
-    """Rows that the eager engine began with and those of the chosen one stand beside each other in their order."""
-    found = extracted(photos, tmp_path / "store").matrix()
-    assert any("items a second" in why for why in extracted(photos, tmp_path / "other").report.engines)
-    expected = extracted(photos, tmp_path / "eager", engine="eager").matrix()
-    np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
-
-
 def test_the_engine_is_no_part_of_the_key(photos, tmp_path):
     """What one engine computed the other finds, and nothing is computed to make sure: it was when it was written."""
     store = tmp_path / "store"

@@ -69,19 +69,19 @@ class Block(nn.Module):
 class Blocks(nn.Module):
     def __init__(self, count):
         super().__init__()
-        self.stem = nn.Conv2d(3, 64, 8)
+        self.stem = nn.Linear(192, 64)
         self.blocks = nn.Sequential(*[Block() for _ in range(count)])
         self.head = nn.Linear(64, 2)
 
     def forward(self, x):
-        return self.head(self.blocks(self.stem(x).mean((2, 3))))
+        return self.head(self.blocks(self.stem(x.flatten(1))))
 
 file, root, blocks = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-net = backbones.wrap(Blocks(blocks), preprocess=ImagePreprocessing())
+net = backbones.wrap(Blocks(blocks), preprocess=ImagePreprocessing(resize="exact", resize_size=8))
 columns = columns_of(net, "all")
 begin()
 before = own()
-features = extract(net, read(np.load(file, mmap_mode="r")), columns, store=Store(root))
+features = extract(net, read(np.load(file, mmap_mode="r")), columns, store=Store(root), batch_size=256)
 peak = max(seen) - before
 print(features.report.computed, len(columns), peak)
 """

@@ -203,12 +203,14 @@ def test_the_fastest_depends_on_what_is_left():
     """Making an engine is paid for once: for few items the eager one is done first."""
     verdict = Verdict({"eager": 0.1, "openvino": 0.01}, {"openvino": 9.0})
     assert (verdict.ranked(99)[0], verdict.ranked(101)[0]) == ("eager", "openvino")
+    assert verdict.ranked(1, {"openvino"})[0] == "openvino"
 
 
 def test_little_work_is_not_worth_a_trial(net):
     """An engine is tried where what is left would take longer than trying."""
-    assert not worth_probing(net("resnet18"), 1.0)
-    assert worth_probing(net("resnet18"), 1000.0)
+    own, column = net("resnet18"), [Column("last", "none")]
+    assert worth_probing(own, column, inputs(own), 10) is None
+    assert 0 < worth_probing(own, column, inputs(own), 10**9) < 10
     verdict = probe(net("resnet18"), [Column("last", "none")], [], 10, 0.01)
     assert list(verdict.seconds) == ["eager"]
     assert set(verdict.rejected.values()) == {"trying it would take as long as the work itself"}

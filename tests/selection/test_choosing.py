@@ -195,3 +195,14 @@ def test_what_is_left_out_could_not_have_won(seed):
     chosen = choose(features, y, 4, folds=plan, joint=False)
     assert chosen.candidate == whole.candidate
     assert len(chosen.table) < len(whole.table)
+
+
+@pytest.mark.parametrize("head", ["logistic", "svm", "svm-rbf", DecisionTreeClassifier(max_depth=2, random_state=0)])
+@pytest.mark.parametrize("layers", [1, 6])
+def test_a_head_that_takes_long_needs_no_other_beside_it(head, layers):
+    """Its quick cousin says which layers are worth it, and is no candidate itself."""
+    X, y = blobs(60, distance=5.0)
+    features = {f"layer.{i}": noise(60, seed=i) for i in range(layers - 1)} | {"last": X}
+    choice = choose(features, y, 3, heads=[head], joint=False)
+    assert choice.candidate.layer == "last"
+    assert {one.candidate.head for one in choice.table} <= {head}

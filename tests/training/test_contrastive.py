@@ -9,7 +9,7 @@ import torch
 from icecore import TransferModel
 from icecore.errors import TrainingError, UsageError
 from icecore.features import Silent
-from icecore.training.contrastive import pairs_of
+from icecore.training.contrastive import pairs_of, supervised_contrastive
 from tests.texts import write_network as write_texts
 from tests.training.test_interrupted import StopAt, StopError
 from tests.tuning import FAST, accuracy, fitted, network, orders
@@ -31,16 +31,30 @@ class Tasks(Silent):
         return super().task(label, total)
 
 
-def test_pairs_are_of_one_class_and_of_two():
-    """Of each item half and half, never with itself; the only item of its class has no partner there."""
+def test_pairs_are_of_one_class():
+    """Never of an item with itself, and of the rows alone; the only item of its class has no partner."""
     codes = np.array([0, 1, 1, 2, 0, 0])
     rows = np.array([0, 1, 2, 3, 5])
-    first, second, same = pairs_of(codes, rows, 6, np.random.default_rng(0))
+    first, second = pairs_of(codes, rows, 6, np.random.default_rng(0)).T
     assert (first != second).all()
-    np.testing.assert_array_equal(same, codes[first] == codes[second])
-    counts = {i: (int(same[first == i].sum()), int((1 - same)[first == i].sum())) for i in rows.tolist()}
-    assert counts == {0: (3, 3), 1: (3, 3), 2: (3, 3), 3: (0, 3), 5: (3, 3)}
+    np.testing.assert_array_equal(codes[first], codes[second])
+    assert {i: int((first == i).sum()) for i in rows.tolist()} == {0: 6, 1: 6, 2: 6, 3: 0, 5: 6}
     assert set(second.tolist()) <= set(rows.tolist())
+
+
+def test_the_loss_is_that_of_the_paper():
+    """Against the formula written out (Khosla et al. 2020, equation 2); an item without a partner only tells others."""
+    vectors, codes = torch.randn(6, 4, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 0, 1, 1, 1, 2])
+    unit = vectors / vectors.norm(dim=1, keepdim=True)
+    each = []
+    for i in range(5):
+        others = [j for j in range(6) if j != i]
+        total = sum(torch.exp(unit[i] @ unit[j] / 0.1) for j in others)
+        logs = [torch.log(torch.exp(unit[i] @ unit[j] / 0.1) / total) for j in others if codes[j] == codes[i]]
+        each.append(-sum(logs) / len(logs))
+    found = supervised_contrastive(vectors, codes)
+    assert float(found) == pytest.approx(float(sum(each) / 5), rel=1e-5)
+    assert float(supervised_contrastive(vectors, torch.arange(6))) == 0.0
 
 
 def test_pairs_alone_teach_the_network(tmp_path):
@@ -111,13 +125,12 @@ def test_texts_of_several_lengths(name, tmp_path):
     y = [text.split()[0] for text in TEXTS]
     model = fitted(TEXTS, y, store=tmp_path / "s", net=f"hf:{write_texts(name, tmp_path / name)}")
     report = model.fine_tune(TEXTS, y, **{**ALONE, "keep": True, "learning_rate": 1e-2, "unfreeze": "all"})
-    assert report.log[0].loss < 1
+    assert report.log[0].loss < np.log(15)  # of one who guesses among the others of a step
 
 
 def test_settings_that_do_not_go_together_are_told(model, pictures):
-    """One pair an item, nothing at all, and pairs while the cut moves down."""
+    """Nothing at all, and pairs while the cut moves down."""
     for options, said in (
-        ({"contrastive": 1}, "contrastive is 1"),
         ({"epochs": 0}, "epochs is 0"),
         ({"contrastive": 2, "gradual": True}, "A contrastive phase trains all that is unfrozen at once"),
     ):

@@ -26,7 +26,7 @@ from icecore.artifact import Predictor
 from icecore.backbones import LAST, Extractor
 from icecore.data import read
 from icecore.errors import UsageError
-from icecore.features import Features, Silent, extract
+from icecore.features import Features, Silent, extract, named
 from icecore.prefix import Column
 from icecore.selection import Candidate, choose, features_of
 
@@ -278,7 +278,7 @@ class TransferClassifier(ClassifierMixin, _OnFeatures):  # type: ignore[misc]  #
         """The fitted head on the network, as fine-tuning takes it."""
         names = [self.layers_] if isinstance(self.layers_, str) else self.layers_
         net = self._network if isinstance(self._network, PretrainedModel) else PretrainedModel(backbone)
-        columns = {column.layer: column for column in self._columns(backbone)}
+        columns = named(self._columns(backbone))
         manifest = bare_manifest(backbone, [columns[name] for name in names], self.classes_.tolist(), self.head_)
         return Predictor(manifest, backbone, {"label": self.head_}, changes=net.changes, base=net.base)
 

@@ -27,7 +27,7 @@ from icecore.selection import (
     layer_name,
     nested,
     test_apart,
-)  # fmt: skip
+)
 
 RAW = "raw_input"
 MAJORITY = "majority_class"

@@ -29,6 +29,11 @@ from icecore.prefix import raw_columns
 from icecore.prefix.engines import require_engine
 from icecore.store import Store
 
+_STAYED = (
+    "The features, and the work on them, would take more memory than they may: they stay in the store, and a part of "
+    "the rows is kept apart to score on. --memory (memory=) sets the limit.",
+)
+
 
 class TransferModel:
     """A pretrained network, frozen, with a head for each target.
@@ -112,8 +117,9 @@ class TransferModel:
             encode(name, values)  # a target that cannot be learned is told before any work is done
         features = self._extract(dataset, batch_size, workers, strict, told)
         require_items(features)
-        read = features.stored if too_large(features, memory) else features.matrix
-        matrices = {name: read(column) for name, column in features.named().items()}
+        large = too_large(features, memory)
+        read = features.stored if large else features.matrix
+        matrices = {name: read(column) for name, column in features.named().items() if column.layer != INPUT}
         settings = Settings(self.head, self.class_weight, folds, repeats, self.seed)
         labels = [encode(name, values) for name, values in features.dataset.targets.items()]
         raw = read(INPUT) if INPUT in features.layers else None
@@ -126,7 +132,7 @@ class TransferModel:
             len(features),
             features.bad,
             features.report,
-            (*self.net.backbone.notes, *features.notes, *(note for one in fitted for note in one.notes)),
+            (*self.net.backbone.notes, *features.notes, *_STAYED * large, *(n for one in fitted for n in one.notes)),
         )
         manifest = describing.manifest(self.net.backbone, features, fitted)
         made = {one.labels.name: one.head for one in fitted}

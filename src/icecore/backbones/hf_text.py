@@ -49,9 +49,7 @@ def build(checkpoint: Checkpoint, preprocess: Preprocessing | None) -> TorchBack
         config.pad_token_id = tokens.tokenizer.pad_token_id or 0
     module, notes = checkpoint.network(_class(checkpoint))
     structure = {name: value for name, value in checkpoint.structure.items() if name != "is_encoder_decoder"}
-    for part in module.modules():
-        if hasattr(getattr(part, "config", None), "use_cache"):
-            part.config.use_cache = False  # type: ignore[union-attr]  # keys and values for words to come, of which there are none
+    _without_cache(module)
     about: dict[str, Any] = {"class": type(module).__name__, "config": structure}  # the class says what it encodes
     sentences = checkpoint.has_file(MODULES)
     if sentences:
@@ -79,6 +77,14 @@ def build(checkpoint: Checkpoint, preprocess: Preprocessing | None) -> TorchBack
         return make(classifier="")
     backbone = make()
     return backbone if backbone.classifier or base(module) is module else make(last=_base_output)
+
+
+def _without_cache(module: nn.Module) -> None:
+    """Networks that write keep keys and values for words to come, of which there are none."""
+    for part in module.modules():
+        config: Any = getattr(part, "config", None)
+        if hasattr(config, "use_cache"):
+            config.use_cache = False
 
 
 def _class(checkpoint: Checkpoint) -> Any:

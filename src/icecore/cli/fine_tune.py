@@ -39,7 +39,7 @@ def fine_tune(
     accumulate: Annotated[int, typer.Option(help="Batches whose gradients make one step.")] = 1,
     precision: Annotated[str, typer.Option(help="auto, float32, bfloat16.")] = "auto",
     lora: Annotated[int, typer.Option(help="Rank of low-rank adapters to train instead of the weights.")] = 0,
-    contrastive: Annotated[int, typer.Option(help="Pairs an item of a contrastive phase before the head.")] = 0,
+    contrastive: Annotated[int, typer.Option(help="Partners an item in a contrastive phase before the head.")] = 0,
     store_limit: Annotated[
         str | None, typer.Option(metavar="SIZE", help="What boundaries may take on the disk, such as 20G.")
     ] = None,

@@ -9,7 +9,7 @@ from icecore.features.extract import bad_items_error, extract
 from icecore.features.memory import too_large
 from icecore.features.output import names, write, writer_for
 from icecore.features.progress import Progress, Silent, Terminal, tell
-from icecore.features.result import Features, Report
+from icecore.features.result import Features, Report, named
 from icecore.features.stored import StoredRows
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Terminal",
     "bad_items_error",
     "extract",
+    "named",
     "names",
     "tell",
     "too_large",

@@ -1,13 +1,12 @@
-"""Which engine computes a data set's missing rows: decided while the first of them are computed.
+"""Which engine computes a data set's missing rows.
 
-The eager engine begins. From what the first rows take follows what the rest would take, and whether it pays to try
-others on the user's own inputs. What was measured is remembered in the store, for each machine and network.
+A few of the first rows show what the eager engine takes, and so whether it pays to try others on the user's own inputs.
+What was measured is remembered in the store, for each machine and network.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +28,9 @@ from icecore.prefix.engines import (
     worth_probing,
 )
 
-_FIRST = 16  # items that show what an item takes, after as many that warm up
+_FEW = 16  # items for which no choice is made
+
+Jobs = Callable[[slice], Sequence[Job]]
 
 
 @dataclass
@@ -52,50 +53,41 @@ class Engines:
     progress: Progress
     used: list[str] = field(default_factory=list)
 
-    def parts(
-        self, columns: Sequence[Column], n: int, jobs: Callable[[slice], Sequence[Job]]
-    ) -> Iterator[tuple[Runner | None, slice]]:
-        """Engines for parts of n rows, in order; None is the eager one. How long the caller takes for a part counts."""
+    def runner(self, columns: Sequence[Column], n: int, jobs: Jobs) -> Runner | None:
+        """What is to compute some columns of n rows; None is the eager engine.
+
+        Args:
+            columns: what is wanted.
+            n: how many rows are missing.
+            jobs: from a slice of them to their jobs.
+        """
         engine = getattr(self.backbone, "engine", EAGER)
         if not can_choose(self.backbone, columns):
-            yield None, slice(n)
-        elif engine == AUTO:
-            yield from self._measured(columns, n, jobs)
-        else:
-            yield self._named(columns, engine, n, jobs), slice(n)
+            return None
+        return self._measured(columns, n, jobs) if engine == AUTO else self._named(columns, engine, n, jobs)
 
-    def _measured(
-        self, columns: Sequence[Column], n: int, jobs: Callable[[slice], Sequence[Job]]
-    ) -> Iterator[tuple[Runner | None, slice]]:
-        eager, verdict, done = self._eager(columns, n, jobs), self.verdicts.read(self.backbone, columns), 0
-        if verdict is None and n > 2 * _FIRST:
-            yield eager, slice(_FIRST)
-            began, done = time.monotonic(), 2 * _FIRST
-            yield eager, slice(_FIRST, done)
-            each = (time.monotonic() - began) / _FIRST
-            if worth_probing(self.backbone, each * (n - done)):
-                batch = self._batch(n, jobs, done)
-                verdict = self._probed(columns, batch, n - done, each) if batch else None
-        batch = [] if verdict is None else self._batch(n, jobs, done)
+    def _measured(self, columns: Sequence[Column], n: int, jobs: Jobs) -> Runner | None:
+        verdict = self.verdicts.read(self.backbone, columns)
+        batch = self._batch(n, jobs) if verdict is not None or n > _FEW else []
+        if verdict is None and batch:
+            each = worth_probing(self.backbone, columns, batch, n)
+            verdict = None if each is None else self._probed(columns, batch, n, each)
         if verdict is None or not batch:
-            yield eager, slice(done, n)
-            return
-        yield self._told(chosen(self.backbone, columns, verdict, batch, n - done)), slice(done, n)
+            return self._eager(columns, n, jobs)
+        return self._told(chosen(self.backbone, columns, verdict, batch, n))
 
-    def _eager(self, columns: Sequence[Column], n: int, jobs: Callable[[slice], Sequence[Job]]) -> Runner | None:
+    def _eager(self, columns: Sequence[Column], n: int, jobs: Jobs) -> Runner | None:
         """The eager engine; in a lower precision it is checked like any other."""
         return None if precision_of(self.backbone) == "float32" else self._named(columns, EAGER, n, jobs)
 
-    def _named(
-        self, columns: Sequence[Column], engine: str, n: int, jobs: Callable[[slice], Sequence[Job]]
-    ) -> Runner | None:
-        batch = self._batch(n, jobs, 0)
+    def _named(self, columns: Sequence[Column], engine: str, n: int, jobs: Jobs) -> Runner | None:
+        batch = self._batch(n, jobs)
         return self._told(named(self.backbone, columns, engine, batch)) if batch else None
 
-    def _batch(self, n: int, jobs: Callable[[slice], Sequence[Job]], start: int) -> list[Any]:
-        """A batch of prepared inputs, of the first rows that can be prepared; empty where none can."""
-        steps = range(start, n, self.batch_size)
-        found = (prepared_batch(self.backbone, jobs(slice(i, min(n, i + self.batch_size)))) for i in steps)
+    def _batch(self, n: int, jobs: Jobs) -> list[Any]:
+        """A few prepared inputs that may share a batch, of the first rows that can be prepared; or none."""
+        size = min(self.batch_size, _FEW)
+        found = (prepared_batch(self.backbone, jobs(slice(i, min(n, i + size)))) for i in range(0, n, size))
         return next(filter(None, found), [])
 
     def _told(self, choice: Choice) -> Runner:
@@ -105,9 +97,9 @@ class Engines:
             tell(self.progress, f"Engine: {choice.why}")
         return choice.runner
 
-    def _probed(self, columns: Sequence[Column], batch: Sequence[Any], left: int, eager: float) -> Verdict:
+    def _probed(self, columns: Sequence[Column], batch: Sequence[Any], n: int, eager: float) -> Verdict:
         with self.progress.task("trying engines", 1) as task:
-            verdict = probe(self.backbone, columns, batch, left, eager)
+            verdict = probe(self.backbone, columns, batch, n, eager)
             task.advance(1)
         self.verdicts.write(self.backbone, columns, verdict)
         return verdict

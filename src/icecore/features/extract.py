@@ -38,7 +38,7 @@ def extract(
         batch_size: items in one forward pass at most; halved where they do not fit in memory, and fewer where that is
             faster on a CPU. Of texts, a pass has 64 tokens for each of them, padding included, in as many texts as that
             is.
-        workers: threads that read and decode; by default so many, up to 8, that the network does not wait for them.
+        workers: threads that read and decode; by default so many that the network does not wait for them.
         strict: make bad items an error instead of setting them aside.
         progress: told about the work.
 

@@ -8,7 +8,7 @@ import time
 
 from icecore.features.stages import DECODE, IDLE, PREPARE, READ, Stages
 
-_MOST = 8  # threads: more only fill the queues of a disk
+_MOST = 32  # threads: more have not been tried on any machine
 _SPARE = 1.25  # work of the readers over that of the network, so that it seldom waits
 _LOOK_SECONDS = 0.25
 _SLICE_SECONDS, _MOST_AT_ONCE = 2e-3, 64  # handing a slice over costs some 50 us

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from icecore.backbones import INPUT
 from icecore.data import BadItem, Dataset, modality_named
 from icecore.errors import LayerError
 from icecore.features.finding import SideBySide, Source
@@ -113,13 +113,8 @@ class Features:
         return StoredRows(self.source, self.columns[column], self.rows, math.prod(self.shape(column)))
 
     def named(self) -> dict[str, Column]:
-        """The columns by name, the inputs left out: the layer's, with the pooling where it was pooled in several ways.
-
-        `blocks.3 (max)`, for instance, beside `blocks.3 (mean)`, and `blocks.3` alone.
-        """
-        columns = [column for column in self.columns if column.layer != INPUT]
-        layers = [column.layer for column in columns]
-        return {c.layer if layers.count(c.layer) == 1 else f"{c.layer} ({c.pooling})": c for c in columns}
+        """The columns by name. See `named`."""
+        return named(self.columns)
 
     def shape(self, layer: str | Column | None = None) -> tuple[int, ...]:
         """Shape of one item's value, from the first item; empty where there is none."""
@@ -134,3 +129,14 @@ class Features:
         have = ", ".join(f"{c.layer} ({c.pooling})" for c in self.columns)
         came = "No layer was named" if layer is None else f"{layer!r} was asked for"
         raise LayerError(f"{came}, and there are {have}.", do="Name one of them.")
+
+
+def named(columns: Collection[Column]) -> dict[str, Column]:
+    """Columns by name: the layer's, with the pooling where it was pooled in several ways.
+
+    Example:
+        >>> list(named([Column("a", "mean"), Column("a", "max"), Column("last", "none")]))
+        ['a (mean)', 'a (max)', 'last']
+    """
+    times = Counter(column.layer for column in columns)
+    return {c.layer if times[c.layer] == 1 else f"{c.layer} ({c.pooling})": c for c in columns}

@@ -106,14 +106,13 @@ class Work:
         for columns, group in self._by_lack(at):
             through_network = any(column.layer != INPUT for column in columns)
             engines = Engines(self.backbone, self.verdicts, self.batch_size, progress)
-            jobs = partial(self._jobs_at, group)
-            for runner, part in engines.parts(columns, len(group), jobs):
-                self._compute_part(columns, group[part], runner, progress)
+            runner = engines.runner(columns, len(group), partial(self._jobs_at, group))
+            self._compute_by(runner, columns, group, progress)
             self.engines += engines.used
             self.computed[group] |= through_network
 
-    def _compute_part(
-        self, columns: Sequence[Column], group: Positions, runner: Runner | None, progress: Progress
+    def _compute_by(
+        self, runner: Runner | None, columns: Sequence[Column], group: Positions, progress: Progress
     ) -> None:
         through_network = any(column.layer != INPUT for column in columns)
         batches = compute(

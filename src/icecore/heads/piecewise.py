@@ -16,7 +16,7 @@ from icecore.heads.weighting import class_weights
 if TYPE_CHECKING:
     from icecore.heads.rows import Rows
 
-_ROWS_FOR_TEMPERATURE = 10_000
+_ROWS_FOR_TEMPERATURE = 4000
 
 
 class PiecewiseHead(LinearHead):
@@ -29,7 +29,7 @@ class PiecewiseHead(LinearHead):
     def fit_in_pieces(self, X: Rows, y: np.ndarray, *, n_classes: int) -> Self:
         """Fit as `fit` does, to the same head but for rounding, on rows that are read piece by piece.
 
-        The temperature of heads that need one is learnt from 10,000 rows. Raises HeadError like `fit`.
+        The temperature of heads that need one is learnt from 4,000 rows. Raises HeadError like `fit`.
         """
         y = checks.codes(y, X.shape, n_classes)
         steps = on_classes_there(lambda codes, k: self._learn_in_pieces(X, codes, k), y, n_classes)

@@ -7,7 +7,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-ROWS_AT_ONCE = 4096  # heads work in float64: this bounds what one piece takes
+ROWS_AT_ONCE = 4096
+_NUMBERS_AT_ONCE = 1 << 20  # heads work in float64 and on copies: this bounds what a piece of wide rows takes
 
 
 @runtime_checkable
@@ -27,13 +28,14 @@ class Rows(Protocol):
     def __getitem__(self, at: slice | np.ndarray, /) -> np.ndarray: ...  # likewise
 
 
-def pieces(X: Rows, size: int = ROWS_AT_ONCE) -> Iterator[tuple[slice, np.ndarray]]:
-    """The rows piece by piece, in order, each with its place.
+def pieces(X: Rows, size: int | None = None) -> Iterator[tuple[slice, np.ndarray]]:
+    """The rows piece by piece, in order, each with its place; by default about a million numbers at once.
 
     Example:
         >>> [(at.start, len(rows)) for at, rows in pieces(np.eye(5), 2)]
         [(0, 2), (2, 2), (4, 1)]
     """
+    size = size or max(1, min(ROWS_AT_ONCE, _NUMBERS_AT_ONCE // max(1, X.shape[1])))
     for start in range(0, len(X), size):
         at = slice(start, min(start + size, len(X)))
         yield at, X[at]

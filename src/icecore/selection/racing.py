@@ -79,10 +79,10 @@ class Race:
 
     def _near_by_ridge(self, layers: Sequence[Layer]) -> list[Layer]:
         """Against the best of all that was tried; where ridge was not among it, it is tried for this alone."""
-        if len(layers) == 1:
+        if not self.candidates and len(layers) == 1:
             return list(layers)
         candidates, hits = list(self.candidates), list(self.hits)
-        if all(head_name(one.head) != _COUSIN for one in candidates):
+        if all(head_name(one.head) != _COUSIN for one in candidates) and len(layers) > 1:
             for layer in layers:
                 values = sweep(_COUSIN, *self._data(layer)[:3], penalties(_COUSIN), self.folds, seed=self.seed)
                 candidates.append(Candidate(layer, _COUSIN))

@@ -51,7 +51,7 @@ class TrainingSettings:
         accumulate: batches whose gradients make one step.
         precision: `float32`, `bfloat16`, or `auto`: the second where the hardware is made for it.
         lora: rank of low-rank adapters (Hu et al. 2021) that are trained instead of the weights; 0 for none.
-        contrastive: pairs an item, 2 or more, for a contrastive phase before the head (Tunstall et al. 2022, SetFit); 0
+        contrastive: partners of its class for each item in a contrastive phase before the head (as in SetFit); 0
             for none. Its learning rate is a fifteenth of `learning_rate`, but for adapters, and the same in all blocks.
         store_limit: bytes that boundaries may take on the disk; None for half of what is free.
         seed: of whatever is drawn.
@@ -103,10 +103,6 @@ def _says_how_much(unfreeze: Any) -> bool:
 
 
 def _require_together(settings: TrainingSettings) -> None:
-    if settings.contrastive == 1:
-        raise UsageError(
-            "contrastive is 1.", expected="0, or 2 and more: each item is paired with its class and others."
-        )
     if not settings.epochs and not settings.contrastive:
         raise UsageError("epochs is 0.", expected="1 or more; 0 only with a contrastive phase.")
     if settings.contrastive and settings.gradual:

@@ -23,7 +23,7 @@ from icecore.prefix.engines.tolerance import TOLERANCES, apart, said
 from icecore.prefix.engines.values import Runner
 from icecore.prefix.engines.verdicts import Verdict
 
-_CHECKED = 4  # items whose values are compared with the eager engine's in float32
+_FEW = 4  # items that engines are compared on, in values and speed: each of them is computed for nothing
 # About what making an engine takes, before it is known for the network; probing one has to promise more than that.
 _COMPILING = {"openvino": 6.0, "onnxruntime": 10.0, "compile": 40.0}
 _IN_FLOAT32 = " in float32"
@@ -69,10 +69,22 @@ def named(backbone: Any, columns: Sequence[Column], engine: str, batch: Sequence
     return Choice(found.runner, found.wrong and f"{found.label}: bfloat16 would change features by {found.wrong}")
 
 
-def worth_probing(backbone: Any, seconds_left: float) -> bool:
-    """Whether so much work is left that trying engines may pay."""
-    device = torch.device(backbone.device)
-    return any(seconds_left > _WORTH * _COMPILING[name] for name in installed(device, precision_of(backbone)))
+def worth_probing(backbone: Any, columns: Sequence[Column], batch: Sequence[Any], left: int) -> float | None:
+    """Seconds an item by the eager engine in float32, where so many items are left that trying others may pay.
+
+    A first pass sets things up, so the second one counts, unless the first has shown that there is little to do.
+    """
+    names = installed(torch.device(backbone.device), precision_of(backbone))
+    enough = _WORTH * min((_COMPILING[name] for name in names), default=float("inf"))
+    eager, few = Eager(backbone.at_precision("float32"), columns), list(batch[:_FEW])
+    each = float("inf")
+    for _ in range(2):
+        began = time.perf_counter()
+        eager(few)
+        each = (time.perf_counter() - began) / len(few)
+        if each * left <= enough:
+            return None
+    return each
 
 
 def probe(backbone: Any, columns: Sequence[Column], batch: Sequence[Any], left: int, eager: float) -> Verdict:
@@ -82,7 +94,7 @@ def probe(backbone: Any, columns: Sequence[Column], batch: Sequence[Any], left: 
         backbone: the network.
         columns: what is wanted of it.
         batch: prepared inputs of one bucket.
-        left: how many items are still to do.
+        left: how many items are to do.
         eager: seconds an item that the eager engine takes.
     """
     verdict = Verdict(seconds={EAGER: eager})
@@ -95,8 +107,12 @@ def probe(backbone: Any, columns: Sequence[Column], batch: Sequence[Any], left: 
 
 
 def chosen(backbone: Any, columns: Sequence[Column], verdict: Verdict, batch: Sequence[Any], left: int) -> Choice:
-    """The fastest engine of a verdict for so many items; one that fails this network's own weights gives way."""
-    for label in verdict.ranked(left):
+    """The fastest engine of a verdict for so many items; one that fails this network's own weights gives way.
+
+    What is made already need not be made again.
+    """
+    made = {label for label in verdict.seconds if _case(columns, label) in backbone.runners}
+    for label in verdict.ranked(left, made):
         with suppress(Exception):  # made elsewhere or yesterday, not here
             found = _checked(backbone, columns, label, batch)
             if found.runner is not None:
@@ -128,7 +144,7 @@ class _Checked:
 
 def _checked(backbone: Any, columns: Sequence[Column], label: str, batch: Sequence[Any]) -> _Checked:
     """An engine for a network, made and checked once: calls in the same process share it."""
-    case = (label, tuple(columns), torch.get_num_threads())
+    case = _case(columns, label)
     if case not in backbone.runners:
         engine, in_float32, _ = label.partition(_IN_FLOAT32)
         tried = [] if in_float32 else [_one(backbone, columns, engine, batch)]
@@ -140,6 +156,10 @@ def _checked(backbone: Any, columns: Sequence[Column], label: str, batch: Sequen
     return found
 
 
+def _case(columns: Sequence[Column], label: str) -> tuple[Any, ...]:
+    return label, tuple(columns), torch.get_num_threads()
+
+
 def _one(backbone: Any, columns: Sequence[Column], engine: str, batch: Sequence[Any]) -> _Checked:
     with _quiet():
         runner: Any = Eager(backbone, columns) if engine == EAGER else compiled(backbone, columns, engine)
@@ -149,7 +169,7 @@ def _one(backbone: Any, columns: Sequence[Column], engine: str, batch: Sequence[
 
 def _wrong(backbone: Any, columns: Sequence[Column], runner: Runner, batch: Sequence[Any]) -> str:
     """How a runner's values differ from the eager ones in float32, where that is more than may be."""
-    precision, few = precision_of(backbone), list(batch[:_CHECKED])
+    precision, few = precision_of(backbone), list(batch[:_FEW])
     if runner.engine == EAGER and precision == "float32":
         return ""
     here, there = runner(few), Eager(backbone.at_precision("float32"), columns)(few)
@@ -158,12 +178,12 @@ def _wrong(backbone: Any, columns: Sequence[Column], runner: Runner, batch: Sequ
 
 
 def _seconds(runner: Runner, batch: Sequence[Any]) -> float:
-    """Seconds an item, with as many batches at once as the runner takes; what the first run sets up is left out."""
-    runner(batch)
+    """Seconds an item, with as many batches at once as the runner takes. It has run before."""
+    few = list(batch[:_FEW])
     with ThreadPoolExecutor(runner.in_flight) as pool:
         began = time.perf_counter()
-        list(pool.map(runner, [batch] * runner.in_flight))
-        return (time.perf_counter() - began) / (runner.in_flight * len(batch))
+        list(pool.map(runner, [few] * runner.in_flight))
+        return (time.perf_counter() - began) / (runner.in_flight * len(few))
 
 
 def _why(engine: str, verdict: Verdict) -> str:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -36,9 +36,13 @@ class Verdict:
     compiling: dict[str, float] = field(default_factory=dict)
     rejected: dict[str, str] = field(default_factory=dict)
 
-    def ranked(self, items: int) -> list[str]:
-        """The engines by how soon so many items are done, making the engine included."""
-        return sorted(self.seconds, key=lambda name: self.compiling.get(name, 0.0) + items * self.seconds[name])
+    def ranked(self, items: int, made: Collection[str] = ()) -> list[str]:
+        """The engines by how soon so many items are done, making those included that are not `made`."""
+
+        def seconds(name: str) -> float:
+            return items * self.seconds[name] + (0.0 if name in made else self.compiling.get(name, 0.0))
+
+        return sorted(self.seconds, key=seconds)
 
 
 class Verdicts:
