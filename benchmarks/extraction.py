@@ -34,7 +34,7 @@ from icecore import PretrainedModel
 from icecore.prefix.engines import apart
 
 PRECISIONS = ("bfloat16", "float32")
-SAMPLE = 64  # items to choose a peer's settings on
+SAMPLE = 48  # items to choose a peer's settings on
 MANY = 5000  # rows, of which one quarter is enough to score a probe on
 
 
@@ -101,6 +101,7 @@ def compare(network: Network, given: Inputs, rounds: int, device: str, *, full: 
         "medians": {name: statistics.median(times) for name, times in taken.items()},
         "ratios": {name: ratio(times, taken[usual][: len(times)]) for name, times in taken.items()},
         "settings": {peer.name: peer.settings for peer in peers},
+        "tried": {peer.name: peer.tried for peer in peers},
         "engines": sides.engines,
         **agreement(sides, [peer.name for peer in peers if peer.comparable], given.labels if full else None),
     }
