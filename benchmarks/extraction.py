@@ -34,7 +34,7 @@ from icecore import PretrainedModel
 from icecore.prefix.engines import apart
 
 PRECISIONS = ("bfloat16", "float32")
-SAMPLE = 64  # items to choose a peer's settings on
+SAMPLE = 48  # items to choose a peer's settings on
 MANY = 5000  # rows, of which one quarter is enough to score a probe on
 
 
@@ -44,6 +44,7 @@ class Sides:
 
     network: Network
     items: Sequence[Any]
+    device: str
     found: dict[str, np.ndarray] = field(default_factory=dict)
     engines: dict[str, str] = field(default_factory=dict)
 
@@ -52,7 +53,7 @@ class Sides:
 
         def begin() -> Callable[[], None]:
             gc.collect()  # engines of earlier rounds
-            net = PretrainedModel.load(self.network.id, device="cpu", precision=precision)
+            net = PretrainedModel.load(self.network.id, device=self.device, precision=precision)
             place = tempfile.TemporaryDirectory()
 
             def work() -> None:
@@ -80,11 +81,11 @@ def name_of(precision: str) -> str:
     return f"icecore, {precision}"
 
 
-def compare(network: Network, given: Inputs, rounds: int, *, full: bool) -> dict[str, Any]:
+def compare(network: Network, given: Inputs, rounds: int, device: str, *, full: bool) -> dict[str, Any]:
     """Print a table; the figures of one network. After the first round only the usual loop and icecore go on."""
     items = given.items
-    sides = Sides(network, items)
-    peers = list(peers_of(network))
+    sides = Sides(network, items, device)
+    peers = list(peers_of(network, device))
     if full:
         peers = [peer.at_its_best(items[:: max(1, len(items) // SAMPLE)]) for peer in peers]
     ours = {name_of(precision): sides.ours(precision) for precision in PRECISIONS}
@@ -100,6 +101,7 @@ def compare(network: Network, given: Inputs, rounds: int, *, full: bool) -> dict
         "medians": {name: statistics.median(times) for name, times in taken.items()},
         "ratios": {name: ratio(times, taken[usual][: len(times)]) for name, times in taken.items()},
         "settings": {peer.name: peer.settings for peer in peers},
+        "tried": {peer.name: peer.tried for peer in peers},
         "engines": sides.engines,
         **agreement(sides, [peer.name for peer in peers if peer.comparable], given.labels if full else None),
     }
@@ -163,7 +165,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         for network in networks(Path(place), chosen.only):
             given = inputs_of(network.modality, Path(place) / f"inputs of {network.name}", network.n[chosen.full])
-            found[network.name] = compare(network, given, rounds, full=chosen.full)
+            found[network.name] = compare(network, given, rounds, chosen.device, full=chosen.full)
     finish(chosen, {"networks": found, "geometric_means": summary(found)})
 
 

@@ -35,7 +35,8 @@ def _extraction(found: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"From files to features on disk, choosing and making an engine included, in {machine['cores']} cores "
         f"({machine['processor']}, {machine['threads']} threads each side), against the fastest usual loop of other "
-        "libraries in the same run (`benchmarks/extraction.py`; weights are random, but for MiniLM's):"
+        "libraries in the same run, at the batch size (4 or 32) and number of loading processes that suit it best "
+        "(`benchmarks/extraction.py`; weights are random, but for MiniLM's):"
     )
     yield "\n".join(_extraction_table(found))
     yield from _probes(found["networks"])
