@@ -1,12 +1,13 @@
 """Which engine computes a data set's missing rows.
 
-A few of the first rows show what the eager engine takes, and so whether it pays to try others on the user's own inputs.
+What the first rows take by the eager engine shows whether it may pay to try others on the user's own inputs.
 What was measured is remembered in the store, for each machine and network.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,12 +25,14 @@ from icecore.prefix.engines import (
     Verdicts,
     can_choose,
     chosen,
+    may_pay,
     named,
     probe,
     worth_probing,
 )
 
 _FEW = 16  # items for which no choice is made
+_SLICE = 8  # the first ones, twice: the first time sets things up
 
 Jobs = Callable[[slice], Sequence[Job]]
 
@@ -54,8 +57,10 @@ class Engines:
     progress: Progress
     used: list[str] = field(default_factory=list)
 
-    def runner(self, columns: Sequence[Column], n: int, jobs: Jobs) -> Runner | None:
-        """What is to compute some columns of n rows; None is the eager engine.
+    def parts(self, columns: Sequence[Column], n: int, jobs: Jobs) -> Iterator[tuple[Runner | None, slice]]:
+        """What is to compute some columns of which of n rows, in order; None is the eager engine.
+
+        How long the caller takes for a part counts: it shows what the rest would take.
 
         Args:
             columns: what is wanted.
@@ -64,31 +69,45 @@ class Engines:
         """
         engine = getattr(self.backbone, "engine", EAGER)
         if not can_choose(self.backbone, columns):
-            return None
-        return self._measured(columns, n, jobs) if engine == AUTO else self._named(columns, engine, n, jobs)
+            yield None, slice(n)
+        elif engine != AUTO:
+            yield self._named(columns, engine, n, jobs), slice(n)
+        elif (verdict := self.verdicts.read(self.backbone, columns)) is not None:
+            yield self._by(verdict, columns, n, jobs, 0), slice(n)
+        else:
+            yield from self._measured(columns, n, jobs)
 
-    def _measured(self, columns: Sequence[Column], n: int, jobs: Jobs) -> Runner | None:
-        verdict = self.verdicts.read(self.backbone, columns)
-        batch = self._batch(n, jobs) if verdict is not None or n > _FEW else []
-        if verdict is None and batch:
-            trial = worth_probing(self.backbone, columns, batch, n)
-            verdict = None if trial is None else self._probed(columns, trial, n)
-        if verdict is None or not batch:
-            return self._eager(columns, n, jobs)
-        return self._told(chosen(self.backbone, columns, verdict, batch, n))
+    def _measured(self, columns: Sequence[Column], n: int, jobs: Jobs) -> Iterator[tuple[Runner | None, slice]]:
+        """In float32 the first rows tell whether there is much to do; in bfloat16 the eager engine may be very slow."""
+        done, much = 0, n > _FEW
+        while much and done < 2 * _SLICE and precision_of(self.backbone) == "float32":
+            began, size = time.monotonic(), min(_SLICE, self.batch_size)
+            yield None, slice(done, done + size)
+            done += size
+            much = may_pay(self.backbone, (time.monotonic() - began) / size * (n - done))
+        batch = self._batch(n, jobs, done) if much else []
+        trial = worth_probing(self.backbone, columns, batch, n - done) if batch else None
+        if trial is None:
+            yield self._eager(columns, n, jobs), slice(done, n)
+        else:
+            yield self._by(self._probed(columns, trial, n - done), columns, n, jobs, done), slice(done, n)
+
+    def _by(self, verdict: Verdict, columns: Sequence[Column], n: int, jobs: Jobs, done: int) -> Runner | None:
+        batch = self._batch(n, jobs, done)
+        return self._told(chosen(self.backbone, columns, verdict, batch, n - done)) if batch else None
 
     def _eager(self, columns: Sequence[Column], n: int, jobs: Jobs) -> Runner | None:
         """The eager engine; in a lower precision it is checked like any other."""
         return None if precision_of(self.backbone) == "float32" else self._named(columns, EAGER, n, jobs)
 
     def _named(self, columns: Sequence[Column], engine: str, n: int, jobs: Jobs) -> Runner | None:
-        batch = self._batch(n, jobs)
+        batch = self._batch(n, jobs, 0)
         return self._told(named(self.backbone, columns, engine, batch)) if batch else None
 
-    def _batch(self, n: int, jobs: Jobs) -> list[Any]:
+    def _batch(self, n: int, jobs: Jobs, start: int) -> list[Any]:
         """A few prepared inputs that may share a batch, of the first rows that can be prepared; or none."""
         size = min(self.batch_size, _FEW)
-        found = (prepared_batch(self.backbone, jobs(slice(i, min(n, i + size)))) for i in range(0, n, size))
+        found = (prepared_batch(self.backbone, jobs(slice(i, min(n, i + size)))) for i in range(start, n, size))
         return next(filter(None, found), [])
 
     def _told(self, choice: Choice) -> Runner:

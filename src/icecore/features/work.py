@@ -106,8 +106,8 @@ class Work:
         for columns, group in self._by_lack(at):
             through_network = any(column.layer != INPUT for column in columns)
             engines = Engines(self.backbone, self.verdicts, self.batch_size, progress)
-            runner = engines.runner(columns, len(group), partial(self._jobs_at, group))
-            self._compute_by(runner, columns, group, progress)
+            for runner, part in engines.parts(columns, len(group), partial(self._jobs_at, group)):
+                self._compute_by(runner, columns, group[part], progress)
             self.engines += engines.used
             self.computed[group] |= through_network
 

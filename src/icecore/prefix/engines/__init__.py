@@ -5,7 +5,7 @@ of the same pass, poolings included, which `program` exports: OpenVINO, ONNX Run
 """
 
 from icecore.prefix.engines.catalogue import AUTO, EAGER, ENGINES, require_engine, versions_of
-from icecore.prefix.engines.choosing import Choice, Trial, can_choose, chosen, named, probe, worth_probing
+from icecore.prefix.engines.choosing import Choice, Trial, can_choose, chosen, may_pay, named, probe, worth_probing
 from icecore.prefix.engines.compiled import Compiled, compiled
 from icecore.prefix.engines.eager import Eager
 from icecore.prefix.engines.tolerance import TOLERANCES, apart, said
@@ -31,6 +31,7 @@ __all__ = [
     "chosen",
     "compiled",
     "joined",
+    "may_pay",
     "named",
     "probe",
     "require_engine",

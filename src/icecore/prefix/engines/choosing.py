@@ -70,19 +70,23 @@ def named(backbone: Any, columns: Sequence[Column], engine: str, batch: Sequence
     return Choice(found.runner, found.wrong and f"{found.label}: bfloat16 would change features by {found.wrong}")
 
 
+def may_pay(backbone: Any, seconds_left: float) -> bool:
+    """Whether so much is left to do for the eager engine that trying another may pay."""
+    names = installed(torch.device(backbone.device), precision_of(backbone))
+    return seconds_left > _WORTH * min((_COMPILING[name] for name in names), default=float("inf"))
+
+
 def worth_probing(backbone: Any, columns: Sequence[Column], batch: Sequence[Any], left: int) -> Trial | None:
     """What others are to be tried on, where so many items are left that this may pay; None where it may not.
 
     A first pass sets things up, so a later one counts, unless the first has shown that there is little to do.
     """
-    names = installed(torch.device(backbone.device), precision_of(backbone))
-    enough = _WORTH * min((_COMPILING[name] for name in names), default=float("inf"))
     eager, items, each = Eager(backbone.at_precision("float32"), columns), list(batch[:_FEW]), 0.0
     for _ in range(2):
         began = time.perf_counter()
         eager(items)
         each = (time.perf_counter() - began) / len(items)
-        if each * left <= enough:
+        if not may_pay(backbone, each * left):
             return None
         if each * len(batch) <= _QUICK_SECONDS:
             items = list(batch)
