@@ -31,7 +31,8 @@ from icecore.prefix.engines import (
     worth_probing,
 )
 
-_FEW = 16  # items for which no choice is made
+_FEW = 32  # items for which no choice is made
+_BATCH = 16  # items to check and try engines on
 _SLICE = 8  # the first ones, twice: the first time sets things up
 
 Jobs = Callable[[slice], Sequence[Job]]
@@ -106,7 +107,7 @@ class Engines:
 
     def _batch(self, n: int, jobs: Jobs, start: int) -> list[Any]:
         """A few prepared inputs that may share a batch, of the first rows that can be prepared; or none."""
-        size = min(self.batch_size, _FEW)
+        size = min(self.batch_size, _BATCH)
         found = (prepared_batch(self.backbone, jobs(slice(i, min(n, i + size)))) for i in range(start, n, size))
         return next(filter(None, found), [])
 
