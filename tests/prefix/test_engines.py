@@ -1,6 +1,7 @@
 """Every engine gives what the network's own forward gives, whatever the network, or is not used."""
 
 import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -249,6 +250,27 @@ def test_a_remembered_engine_proves_itself_on_these_weights(net, monkeypatch):
 
     monkeypatch.setattr(choosing, "compiled", lambda backbone, columns, _engine: Wrong(backbone, columns))
     assert chosen(own, columns_of(own, "last"), verdict, inputs(own), 1000).runner.engine == "eager"
+
+
+@pytest.mark.parametrize(("engine", "precision"), [("openvino", "float32"), ("eager", "bfloat16")])
+def test_weights_that_change_make_another_engine(engine, precision):
+    """What was made of a network is not used for other weights, which have other keys."""
+    net = wrapped(nn.Sequential(nn.Conv2d(3, 4, 3, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten()), precision=precision)
+    columns, batch = columns_of(net, "last"), pictures(net)
+    before = named(net, columns, engine, batch).runner(batch)[columns[0]]
+    with torch.no_grad():
+        net.module[0].bias += 1
+    after = named(net, columns, engine, batch).runner(batch)[columns[0]]
+    np.testing.assert_allclose(after, before + 1, atol=2e-2)
+
+
+def test_a_network_goes_to_other_processes_without_its_engines(net):
+    """A search in several processes pickles it; what is compiled belongs to this one."""
+    own = copy.copy(net("resnet18")).run_as()
+    columns, batch = columns_of(own, "last"), inputs(own)
+    here = named(own, columns, "openvino", batch).runner(batch)[columns[0]]
+    there = named(pickle.loads(pickle.dumps(own)), columns, "openvino", batch).runner(batch)[columns[0]]
+    np.testing.assert_array_equal(here, there)
 
 
 def test_names(monkeypatch):

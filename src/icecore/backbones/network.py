@@ -76,10 +76,14 @@ class TorchBackbone:
         self._final, self._classifier = last, classifier
         self._sample = Image.new("RGB", (256, 256)) if sample is None else sample
         self._digests = Digests(module)
-        self._lowered: Lowered | None = None
+        self._lowered: tuple[Mapping[str, bytes], Lowered] | None = None  # with the digests that it was made of
         self.precision, self.engine = FLOAT32, "auto"
         self.runners: dict[Hashable, Any] = {}
         self.device = next((p.device for p in module.parameters()), torch.device("cpu"))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what engines have made of it, which belongs to this process."""
+        return {**self.__dict__, "_lowered": None, "runners": {}}
 
     def to(self, device: str | torch.device) -> TorchBackbone:
         """Move the network. Returns itself."""
@@ -109,12 +113,12 @@ class TorchBackbone:
                 yield lowered.module.eval(), lowered.inputs(stacked)
 
     def _in_bfloat16(self) -> Lowered:
-        if self._lowered is None:
+        digests = self._digests()
+        if self._lowered is None or self._lowered[0] is not digests:  # somebody changed a weight
             probe = self._probe()
-            self._lowered = Lowered(
-                self.module, self.device, lambda module, own: _own_forward(module, own.inputs(probe))
-            )
-        return self._lowered
+            lowered = Lowered(self.module, self.device, lambda module, own: _own_forward(module, own.inputs(probe)))
+            self._lowered = digests, lowered
+        return self._lowered[1]
 
     def changed(self, weights: Mapping[str, Tensor]) -> TorchBackbone:
         """The same network with other values of some parameters and buffers, by name; the rest is shared.

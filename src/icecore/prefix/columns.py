@@ -10,10 +10,10 @@ from typing import Any
 
 from icecore import keys
 from icecore.backbones import INPUT, LAST, LOGITS, Extractor, no_such_layer
+from icecore.backbones.precision import FLOAT32
 from icecore.errors import LayerError
 from icecore.prefix.pooling import canonical_pooling
 
-FLOAT32 = "float32"
 _NUMBER = re.compile(r"-?\d+$")
 
 

@@ -4,7 +4,8 @@
 of the same pass, poolings included, which `program` exports: OpenVINO, ONNX Runtime, and torch's compiler.
 """
 
-from icecore.prefix.engines.catalogue import AUTO, EAGER, ENGINES, require_engine, versions_of
+from icecore.backbones.placing import AUTO, EAGER
+from icecore.prefix.engines.catalogue import ENGINES, require_engine, versions_of
 from icecore.prefix.engines.choosing import Choice, Trial, can_choose, chosen, may_pay, named, probe, worth_probing
 from icecore.prefix.engines.compiled import Compiled, compiled
 from icecore.prefix.engines.eager import Eager

@@ -9,9 +9,9 @@ from shutil import which
 
 import torch
 
+from icecore.backbones.placing import AUTO
 from icecore.errors import MissingExtraError, UsageError
 
-AUTO, EAGER = "auto", "eager"
 _NEEDS = {"eager": (), "openvino": ("openvino",), "onnxruntime": ("onnxruntime", "onnxscript"), "compile": ()}
 _EXTRA = {"openvino": "openvino", "onnxruntime": "onnx"}
 ENGINES = (AUTO, *_NEEDS)

@@ -14,9 +14,10 @@ from typing import Any
 import torch
 
 from icecore.backbones import INPUT, Extractor
+from icecore.backbones.placing import EAGER
 from icecore.errors import BackboneError, IcecoreError
 from icecore.prefix.columns import Column, precision_of
-from icecore.prefix.engines.catalogue import EAGER, installed, require_engine
+from icecore.prefix.engines.catalogue import installed, require_engine
 from icecore.prefix.engines.compiled import compiled
 from icecore.prefix.engines.eager import Eager
 from icecore.prefix.engines.tolerance import TOLERANCES, apart, said
@@ -128,7 +129,7 @@ def chosen(backbone: Any, columns: Sequence[Column], verdict: Verdict, batch: Se
 
     What is made already need not be made again.
     """
-    made = {label for label in verdict.seconds if _case(columns, label) in backbone.runners}
+    made = {label for label in verdict.seconds if _case(backbone, columns, label) in backbone.runners}
     for label in verdict.ranked(left, made):
         with suppress(Exception):  # made elsewhere or yesterday, not here
             found = _checked(backbone, columns, label, batch)
@@ -161,7 +162,7 @@ class _Checked:
 
 def _checked(backbone: Any, columns: Sequence[Column], label: str, batch: Sequence[Any]) -> _Checked:
     """An engine for a network, made and checked once: calls in the same process share it."""
-    case = _case(columns, label)
+    case = _case(backbone, columns, label)
     if case not in backbone.runners:
         engine, in_float32, _ = label.partition(_IN_FLOAT32)
         tried = [] if in_float32 else [_one(backbone, columns, engine, batch)]
@@ -173,8 +174,10 @@ def _checked(backbone: Any, columns: Sequence[Column], label: str, batch: Sequen
     return found
 
 
-def _case(columns: Sequence[Column], label: str) -> tuple[Any, ...]:
-    return label, tuple(columns), torch.get_num_threads()
+def _case(backbone: Any, columns: Sequence[Column], label: str) -> tuple[Any, ...]:
+    """What a runner was made for. Weights that somebody changed make another."""
+    weights = {column.layer: backbone.weights_digest(column.layer) for column in columns if column.layer != INPUT}
+    return label, tuple(columns), tuple(weights.values()), torch.get_num_threads()
 
 
 def _one(backbone: Any, columns: Sequence[Column], engine: str, batch: Sequence[Any]) -> _Checked:
