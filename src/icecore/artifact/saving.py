@@ -7,7 +7,7 @@ import shutil
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from safetensors.numpy import save as packed
@@ -15,7 +15,7 @@ from safetensors.numpy import save as packed
 from icecore import backbones, keys
 from icecore.artifact.card import card
 from icecore.artifact.changes import Change, write
-from icecore.artifact.schema import BACKBONE, CARD, FLOAT32, HEADS, MANIFEST, SCHEMA, Manifest
+from icecore.artifact.schema import BACKBONE, CARD, FLOAT32, HEADS, MANIFEST, Manifest, TargetRef
 from icecore.artifact.swapping import exchange
 from icecore.backbones import Extractor
 from icecore.errors import ArtifactError
@@ -75,8 +75,7 @@ def _write(
     manifest = manifest.model_copy(update={"backbone": backbone})
     if changes:
         manifest = manifest.model_copy(update={"changes": write(changes, folder)})
-    if changes or backbone.precision != FLOAT32:
-        manifest = manifest.model_copy(update={"schema_version": SCHEMA})
+    manifest = manifest.model_copy(update={"schema_version": _version(manifest)})
     heads = packed({name: np.ascontiguousarray(value) for name, value in arrays.items()})
     manifest = manifest.model_copy(update={"heads": keys.row_of_bytes(heads).hex()})
     (folder / HEADS).write_bytes(heads)
@@ -84,9 +83,25 @@ def _write(
     (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1, exclude=_news(manifest)), "utf-8")
 
 
+def _version(manifest: Manifest) -> Literal[1, 2, 3]:
+    """The lowest version of the schema that can say all of it."""
+    if any(_is_new(target) for target in manifest.targets):
+        return 3
+    return 2 if manifest.changes or manifest.backbone.precision != FLOAT32 else 1
+
+
+def _is_new(target: TargetRef) -> bool:
+    return target.task != "classification" or bool(target.sources) or target.interval is not None
+
+
 def _news(manifest: Manifest) -> dict[str, Any]:
-    """What earlier versions do not know, where it says nothing: these read models of schema version 1."""
-    return {} if manifest.schema_version == SCHEMA else {"changes": True, "backbone": {"precision": True}}
+    """What versions that know only the manifest's schema do not know, where it says nothing."""
+    news: dict[str, Any] = {}
+    if manifest.schema_version < 3:
+        news["targets"] = {"__all__": {"sources", "interval"}}
+    if manifest.schema_version < 2:
+        news |= {"changes": True, "backbone": {"precision": True}}
+    return news
 
 
 def _swap(aside: Path, path: Path) -> None:

@@ -12,7 +12,7 @@ CARD = "README.md"
 BACKBONE = "backbone"
 CHANGES = "changes"
 FLOAT32: Literal["float32"] = "float32"
-SCHEMA = 2  # the newest; models whose network is as it came, in float32, are written as 1, which earlier versions read
+SCHEMA = 3  # the newest; a model is written in the lowest version that can say all of it, which earlier ones read
 
 
 class _Part(BaseModel):
@@ -62,10 +62,16 @@ class BackboneRef(_Part):
 
 
 class TargetRef(_Part):
-    """One target and its head. Columns are numbers into the backbone's; several are concatenated in that order."""
+    """One target and its head. Columns are numbers into the backbone's; several are concatenated in that order.
+
+    Attributes:
+        classes: labels in the order of the probabilities, of ordinal ones the lowest first; none of numbers.
+        sources: the table's columns that make the target, where these are several of 0 and 1.
+        interval: of numbers, half the width of the interval that holds 95 % of new ones.
+    """
 
     name: str
-    task: Literal["classification"]
+    task: Literal["classification", "multilabel", "ordinal", "regression"]
     classes: tuple[str | int | float | bool, ...]
     columns: tuple[int, ...]
     head: dict[str, Any]
@@ -74,6 +80,8 @@ class TargetRef(_Part):
     metrics: Figures
     baselines: dict[str, Figures]
     evaluation: str
+    sources: tuple[str, ...] = ()
+    interval: float | None = None
 
 
 class ChangeRef(_Part):
@@ -110,10 +118,11 @@ class DataRef(_Part):
 class Manifest(_Part):
     """`manifest.json`. `heads` is the hash of the file that holds the heads' arrays.
 
-    Schema version 2 has `changes`, what fine-tuning changed of the network, in order, and the backbone's precision.
+    Schema version 2 has `changes`, what fine-tuning changed of the network, in order, and the backbone's precision;
+    version 3 has targets other than classes.
     """
 
-    schema_version: Literal[1, 2] = 1
+    schema_version: Literal[1, 2, 3] = 1
     icecore: str
     created: str
     modality: str
