@@ -20,8 +20,9 @@ from tests.small import BACKBONE
 
 
 def test_the_folder_holds_json_arrays_and_a_card(saved):
-    """Three files, readable as everyone's are, and not one of them a pickle or a zip of one."""
-    assert sorted(path.name for path in saved.iterdir()) == ["README.md", "head.safetensors", "manifest.json"]
+    """Four files, readable as everyone's are, and not one of them a pickle or a zip of one."""
+    names = ["README.md", "evidence.arrow", "head.safetensors", "manifest.json"]
+    assert sorted(path.name for path in saved.iterdir()) == names
     plain = saved.parent / "plain"
     plain.write_text("", "utf-8")
     for path in saved.iterdir():

@@ -9,9 +9,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from icecore import artifact, keys
 from icecore.api.fitting import FittedTarget, layers_read
-from icecore.artifact import DataRef, Figure, Figures, Manifest, TargetRef
+from icecore.artifact import DataRef, Evidence, Figure, Figures, Manifest, TargetRef
+from icecore.artifact.evidence import named
 from icecore.backbones import Extractor
 from icecore.data import printable
 from icecore.features import Features
@@ -85,6 +88,13 @@ def _target(fitted: FittedTarget, layers: Sequence[str]) -> TargetRef:
 def figures(found: Mapping[str, Any]) -> Figures:
     """Figures as the manifest holds them."""
     return {n: None if e is None else Figure(value=e.value, low=e.low, high=e.high) for n, e in found.items()}
+
+
+def evidence(features: Features, groups: np.ndarray, fitted: Sequence[FittedTarget]) -> Evidence:
+    """How the fit did on each of its items."""
+    inputs, paths = named(features.dataset.inputs)
+    targets = {one.labels.name: one.evidence for one in fitted}
+    return Evidence(list(features.rows), inputs, paths, groups, features.dataset.splits, targets)
 
 
 def data_ref(features: Features) -> DataRef:

@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from icecore.api.labels import Labels
 from icecore.api.reports import Metrics, TargetReport
+from icecore.artifact import TargetEvidence
 from icecore.evaluation import majority_baseline
 from icecore.features import Progress
 from icecore.heads import Head, make
@@ -71,6 +72,7 @@ class FittedTarget:
     candidate: Candidate
     head: Head
     report: TargetReport
+    evidence: TargetEvidence
     notes: tuple[str, ...] = ()
 
 
@@ -106,7 +108,16 @@ def _fit_target(labels: Labels, rows: Rows, settings: Settings, progress: Progre
         baselines=_baselines(labels, result, rows, settings, progress),
         evaluation=_how(result, labels, settings, given_split=rows.splits is not None),
     )
-    return FittedTarget(labels, candidate, head, report, _notes(result))
+    return FittedTarget(labels, candidate, head, report, _target_evidence(labels, result), _notes(result))
+
+
+def _target_evidence(labels: Labels, result: Nested | HeldOut) -> TargetEvidence:
+    if isinstance(result, Nested):
+        proba, scored = result.out_of_fold.mean_proba, result.out_of_fold.tested
+    else:
+        proba, scored = np.full((len(labels.codes), len(labels.classes)), np.nan), np.zeros(len(labels.codes), bool)
+        proba[result.test_rows], scored[result.test_rows] = result.proba, True
+    return TargetEvidence(labels.name, "classification", labels.classes, labels.codes, proba, scored)
 
 
 def _evaluated(labels: Labels, rows: Rows, settings: Settings, progress: Progress, label: str) -> Nested | HeldOut:

@@ -19,7 +19,7 @@ from icecore.api.pretrained import PretrainedModel
 from icecore.api.reports import Evaluation, FitReport, TuningReport
 from icecore.api.scoring import read_labelled, score
 from icecore.api.tuning import Request, read_data, training_settings, tune
-from icecore.artifact import Manifest, Predictions, Predictor
+from icecore.artifact import Evidence, Manifest, Predictions, Predictor
 from icecore.backbones import INPUT
 from icecore.data import Dataset
 from icecore.errors import UsageError
@@ -136,7 +136,10 @@ class TransferModel:
         )
         manifest = describing.manifest(self.net.backbone, features, fitted)
         made = {one.labels.name: one.head for one in fitted}
-        self._predictor = Predictor(manifest, self.net.backbone, made, changes=self.net.changes, base=self.net.base)
+        evidence = describing.evidence(features, rows.groups, fitted)
+        self._predictor = Predictor(
+            manifest, self.net.backbone, made, changes=self.net.changes, base=self.net.base, evidence=evidence
+        )
         return self
 
     @property
@@ -286,15 +289,22 @@ class TransferModel:
         self.net = _net_of(self._predictor)
         return report
 
-    def save(self, path: str | os.PathLike[str], *, include_backbone: bool = False) -> Path:
+    @property
+    def evidence(self) -> Evidence | None:
+        """How the fit did on each of its items; None for models that were saved without it."""
+        return self._fitted.evidence
+
+    def save(self, path: str | os.PathLike[str], *, include_backbone: bool = False, evidence: bool = True) -> Path:
         """Write the model to a folder, without pickle. Raises ArtifactError, HeadError.
 
         Args:
             path: a new folder, or a saved model to replace.
             include_backbone: put the network in, to be whole anywhere.
+            evidence: keep what the fit saw (names and paths of the items, their labels, what the model said of them
+                unseen), from which reports, prediction sets and comparisons are made.
         """
         folder = Path(path).expanduser()
-        artifact.save(folder, self._fitted, include_backbone=include_backbone)
+        artifact.save(folder, self._fitted, include_backbone=include_backbone, evidence=evidence)
         if self._report is not None:
             self._report.model = folder
         return folder

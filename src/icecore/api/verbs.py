@@ -37,6 +37,7 @@ def fit(
     class_weight: Literal["balanced"] | None = None,
     seed: int = 0,
     include_backbone: bool = False,
+    evidence: bool = True,
     preprocess: Any = None,
     device: str | None = None,
     precision: str = "float32",
@@ -60,6 +61,7 @@ def fit(
         class_weight: see `TransferModel`.
         seed: see `TransferModel`.
         include_backbone: see `TransferModel.save`.
+        evidence: see `TransferModel.save`.
         preprocess: see `PretrainedModel.load`.
         device: see `PretrainedModel.load`.
         precision: see `PretrainedModel.load`.
@@ -95,7 +97,7 @@ def fit(
     if note:
         model.report.notes = (note, *model.report.notes)
     if out is not None:
-        model.save(out, include_backbone=include_backbone)
+        model.save(out, include_backbone=include_backbone, evidence=evidence)
     return model
 
 

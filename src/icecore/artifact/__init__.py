@@ -1,12 +1,13 @@
 """Artifact: the finished predictor on disk. A folder without pickle, and the code that loads it and predicts.
 
 `manifest.json` says what it is (backbone, columns, classes, figures, data, licence, versions), `head.safetensors` holds
-the heads' arrays, `changes/` what fine-tuning changed of the network, `README.md` is the model card, `backbone/` the
-network itself when asked for. Imports no training.
+the heads' arrays, `changes/` what fine-tuning changed of the network, `evidence.arrow` how the fit did on
+each of its items, `README.md` is the model card, `backbone/` the network itself when asked for. Imports no training.
 """
 
 from icecore.artifact.card import warnings
 from icecore.artifact.changes import Change, applied, base_key
+from icecore.artifact.evidence import EVIDENCE, Evidence, TargetEvidence
 from icecore.artifact.loading import load, read_manifest
 from icecore.artifact.predictions import Prediction, Predictions, label_array
 from icecore.artifact.predictor import Predictor, save
@@ -15,16 +16,19 @@ from icecore.artifact.saving import require_writable
 from icecore.artifact.schema import MANIFEST, BackboneRef, DataRef, Figure, Figures, Manifest, TargetRef
 
 __all__ = [
+    "EVIDENCE",
     "MANIFEST",
     "BackboneRef",
     "Change",
     "DataRef",
+    "Evidence",
     "Figure",
     "Figures",
     "Manifest",
     "Prediction",
     "Predictions",
     "Predictor",
+    "TargetEvidence",
     "TargetRef",
     "applied",
     "base_key",

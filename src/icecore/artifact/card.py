@@ -8,7 +8,15 @@ from icecore.backbones.licence import non_commercial
 _LOWER_IS_BETTER = {"log_loss", "calibration_error"}
 
 
-def card(manifest: Manifest) -> str:
+_EVIDENCE = """## What else is in this folder
+
+`evidence.arrow` names the items that the model learned from (file names and paths; of texts the first 500 signs), with
+their labels and what the model said of them unseen. Delete it before you hand the model on, if nobody is to know those:
+the model predicts without it.
+"""
+
+
+def card(manifest: Manifest, *, with_evidence: bool = False) -> str:
     """What the model is, how good it is, what it is made of and what to mind."""
     backbone = manifest.backbone
     parts = [
@@ -25,6 +33,7 @@ def card(manifest: Manifest) -> str:
         f"Backbone licence: {backbone.licence}{f' ({backbone.licence_source})' if backbone.licence_source else ''}. "
         f"Source: {backbone.source}. {'Included in this folder.' if backbone.included else 'Not included.'}\n",
         *(f"- {line}\n" for line in warnings(manifest)),
+        *([_EVIDENCE] if with_evidence else []),
     ]
     return "\n".join(parts)
 

@@ -13,6 +13,7 @@ from safetensors.numpy import load as unpacked
 
 from icecore import heads
 from icecore.artifact import changes
+from icecore.artifact.evidence import EVIDENCE
 from icecore.artifact.files import read_checked
 from icecore.artifact.predictor import Predictor
 from icecore.artifact.reference import check, resolve
@@ -84,7 +85,10 @@ def load(
     made = changes.read(manifest.changes, path)
     tuned = changes.applied(backbone, made, str(path))
     check(reference, tuned, path)
-    return Predictor(manifest, tuned, fitted, changes=made, base=backbone)
+    evidence = (path / EVIDENCE).absolute()
+    return Predictor(
+        manifest, tuned, fitted, changes=made, base=backbone, evidence=evidence if evidence.is_file() else None
+    )
 
 
 def _heads(path: Path, manifest: Manifest) -> dict[str, Head]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from icecore.artifact import saving
 from icecore.artifact.changes import Change
+from icecore.artifact.evidence import Evidence, read_evidence
 from icecore.artifact.predictions import Predictions
 from icecore.artifact.schema import Manifest, TargetRef
 from icecore.backbones import Extractor
@@ -29,6 +31,7 @@ class Predictor:
         fitted: a head for each of the manifest's targets.
         changes: what fine-tuning changed of the network, in order.
         base: the network before that; by default there were no changes.
+        evidence: how the fit did on each of its items, or the file that holds it.
     """
 
     def __init__(
@@ -39,9 +42,21 @@ class Predictor:
         *,
         changes: Sequence[Change] = (),
         base: Extractor | None = None,
+        evidence: Evidence | Path | None = None,
     ) -> None:
         self.manifest, self.backbone, self.heads = manifest, backbone, dict(fitted)
         self.changes, self.base = tuple(changes), base or backbone
+        self._evidence = evidence
+
+    @cached_property
+    def evidence(self) -> Evidence | None:
+        """How the fit did on each of its items; None for models saved before that was kept, or without it.
+
+        Raises ArtifactError where the file is damaged.
+        """
+        if isinstance(self._evidence, Path):
+            return read_evidence(self._evidence, self.manifest.data.fingerprint)
+        return self._evidence
 
     @property
     def columns(self) -> list[Column]:
@@ -82,7 +97,7 @@ class Predictor:
         return Predictions([item.name for item in items], rows, target.classes, proba, features.bad, features.notes)
 
 
-def save(path: Path, predictor: Predictor, *, include_backbone: bool = False) -> None:
+def save(path: Path, predictor: Predictor, *, include_backbone: bool = False, evidence: bool = True) -> None:
     """Write a predictor to a folder. Raises ArtifactError, HeadError, BackboneError."""
     targets: list[TargetRef] = []
     arrays: dict[str, np.ndarray] = {}
@@ -92,5 +107,11 @@ def save(path: Path, predictor: Predictor, *, include_backbone: bool = False) ->
         arrays |= {f"{number}.{name}": value for name, value in own.items()}
     manifest = predictor.manifest.model_copy(update={"targets": tuple(targets)})
     saving.save(
-        path, manifest, arrays, changes=predictor.changes, backbone=predictor.base, include_backbone=include_backbone
+        path,
+        manifest,
+        arrays,
+        changes=predictor.changes,
+        evidence=predictor.evidence if evidence else None,
+        backbone=predictor.base,
+        include_backbone=include_backbone,
     )

@@ -15,6 +15,7 @@ from safetensors.numpy import save as packed
 from icecore import backbones, keys
 from icecore.artifact.card import card
 from icecore.artifact.changes import Change, write
+from icecore.artifact.evidence import Evidence, write_evidence
 from icecore.artifact.schema import BACKBONE, CARD, FLOAT32, HEADS, MANIFEST, Manifest, TargetRef
 from icecore.artifact.swapping import exchange
 from icecore.backbones import Extractor
@@ -28,6 +29,7 @@ def save(
     *,
     backbone: Extractor,
     changes: Sequence[Change] = (),
+    evidence: Evidence | None = None,
     include_backbone: bool,
 ) -> None:
     """Write a finished predictor. An artifact that is there is replaced; anything else there is an error.
@@ -38,7 +40,7 @@ def save(
     path = path.resolve()
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
-        _write(aside, manifest, arrays, changes, backbone if include_backbone else None)
+        _write(aside, manifest, arrays, changes, evidence=evidence, included=backbone if include_backbone else None)
         _swap(aside, path)
     except OSError as error:
         raise ArtifactError(f"The model cannot be written to {path}: {error.strerror or error}.") from error
@@ -66,6 +68,8 @@ def _write(
     manifest: Manifest,
     arrays: Mapping[str, np.ndarray],
     changes: Sequence[Change],
+    *,
+    evidence: Evidence | None,
     included: Extractor | None,
 ) -> None:
     folder.mkdir(parents=True)
@@ -79,7 +83,9 @@ def _write(
     heads = packed({name: np.ascontiguousarray(value) for name, value in arrays.items()})
     manifest = manifest.model_copy(update={"heads": keys.row_of_bytes(heads).hex()})
     (folder / HEADS).write_bytes(heads)
-    (folder / CARD).write_text(card(manifest), "utf-8")
+    if evidence is not None:
+        write_evidence(evidence, folder, manifest.data.fingerprint)
+    (folder / CARD).write_text(card(manifest, with_evidence=evidence is not None), "utf-8")
     (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1, exclude=_news(manifest)), "utf-8")
 
 

@@ -36,6 +36,13 @@ def fit(
     include_backbone: Annotated[
         bool, typer.Option("--include-backbone", help="Put the network into the model's folder, to be whole anywhere.")
     ] = False,
+    evidence: Annotated[
+        bool,
+        typer.Option(
+            "--evidence/--no-evidence",
+            help="Keep names, labels and unseen predictions of the items beside the model, for reports.",
+        ),
+    ] = True,
     json: options.Json = False,
     target: options.Target = None,
     input_col: options.InputCol = None,
@@ -62,9 +69,9 @@ def fit(
     model = api.fit(
         data, backbone=backbone, out=out, head=head, layers=layer, pooling=pooling or "mean",
         class_weight="balanced" if balanced else None, folds=folds, repeats=repeats, seed=seed,
-        include_backbone=include_backbone, target=target, input_col=input_col, preprocess=preprocess, device=device,
-        precision=precision, engine=engine, batch_size=batch_size, workers=workers,
-        memory=None if memory is None else bytes_of(memory), store=store, strict=strict,
+        include_backbone=include_backbone, evidence=evidence, target=target, input_col=input_col,
+        preprocess=preprocess, device=device, precision=precision, engine=engine, batch_size=batch_size,
+        workers=workers, memory=None if memory is None else bytes_of(memory), store=store, strict=strict,
         require_licence=require_licence, trust_remote_code=trust_remote_code, progress=not json,
     )  # fmt: skip
     if json:
