@@ -29,6 +29,7 @@ __all__ = [
     "fit",
     "inspect",
     "predict",
+    "report",
 ]
 
 _HOMES = {
@@ -44,6 +45,7 @@ _HOMES = {
     "fit": "icecore.api",
     "inspect": "icecore.api",
     "predict": "icecore.api",
+    "report": "icecore.api",
 }
 
 

@@ -15,6 +15,7 @@ from icecore.api.predictions import (
     write_predictions,
 )
 from icecore.api.pretrained import PretrainedModel
+from icecore.api.reporting import Reported, report
 from icecore.api.reports import Evaluation, Extraction, FitReport, TargetReport, TuningReport
 from icecore.api.sources import inputs_of
 from icecore.api.storing import table_line
@@ -30,6 +31,7 @@ __all__ = [
     "ModelInfo",
     "PretrainedModel",
     "ProviderInfo",
+    "Reported",
     "TargetReport",
     "TransferClassifier",
     "TransferModel",
@@ -48,6 +50,7 @@ __all__ = [
     "predictions_json",
     "predictions_notes",
     "providers",
+    "report",
     "require_format",
     "table_line",
     "write_digits",

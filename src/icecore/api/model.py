@@ -348,6 +348,11 @@ class TransferModel:
         return model
 
     @property
+    def predictor(self) -> Predictor:
+        """Network and heads together, as they are saved. Raises UsageError before `fit`."""
+        return self._fitted
+
+    @property
     def _fitted(self) -> Predictor:
         if self._predictor is None:
             raise UsageError("This model has not been fitted.", do="Call fit() with labelled data first.")
