@@ -29,6 +29,7 @@ __all__ = [
     "fit",
     "inspect",
     "predict",
+    "rank",
     "report",
 ]
 
@@ -45,6 +46,7 @@ _HOMES = {
     "fit": "icecore.api",
     "inspect": "icecore.api",
     "predict": "icecore.api",
+    "rank": "icecore.api",
     "report": "icecore.api",
 }
 

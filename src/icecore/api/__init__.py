@@ -15,6 +15,10 @@ from icecore.api.predictions import (
     write_predictions,
 )
 from icecore.api.pretrained import PretrainedModel
+from icecore.api.ranking import rank
+from icecore.api.ranking_plot import plot as plot_ranking
+from icecore.api.ranking_plot import require_plot
+from icecore.api.ranking_reports import RankedBackbone, Ranking
 from icecore.api.reporting import Reported, report
 from icecore.api.reports import Evaluation, Extraction, FitReport, TargetReport, TuningReport
 from icecore.api.sources import inputs_of
@@ -31,6 +35,8 @@ __all__ = [
     "ModelInfo",
     "PretrainedModel",
     "ProviderInfo",
+    "RankedBackbone",
+    "Ranking",
     "Reported",
     "TargetReport",
     "TransferClassifier",
@@ -45,13 +51,16 @@ __all__ = [
     "inspect",
     "networks",
     "open_store",
+    "plot_ranking",
     "predict",
     "predictions_bad_json",
     "predictions_json",
     "predictions_notes",
     "providers",
+    "rank",
     "report",
     "require_format",
+    "require_plot",
     "table_line",
     "write_digits",
     "write_predictions",

@@ -128,7 +128,7 @@ def _evaluated(labels: Labels, rows: Rows, settings: Settings, progress: Progres
         "seed": settings.seed,
     }
     with progress.task(label, 100) as task:
-        told = _Percent(task.advance)
+        told = Percent(task.advance)
         splits = rows.splits
         if splits is None and not in_memory(rows.features):
             splits = test_apart(labels.codes, rows.groups, seed=settings.seed)
@@ -214,13 +214,14 @@ def layers_read(candidates: Sequence[Candidate]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-class _Percent:
+class Percent:
     """From (done, total, label) to advances of a task of 100."""
 
     def __init__(self, advance: Any) -> None:
         self._advance, self._at = advance, 0
 
     def __call__(self, done: int, total: int, label: str) -> None:
+        """So much is done."""
         del label
         now = 100 * done // max(total, 1)
         if now > self._at:

@@ -117,7 +117,7 @@ def _backbone(net: PretrainedModel) -> BackboneInfo:
         modality=net.modality,
         source=net.backbone.source,
         licence=net.licence,
-        parameters=_parameters(net.backbone),
+        parameters=parameters_of(net.backbone),
         preprocessing=net.preprocessing,
         notes=net.backbone.notes,
         blocks=net.blocks,
@@ -125,7 +125,7 @@ def _backbone(net: PretrainedModel) -> BackboneInfo:
     )
 
 
-def _parameters(backbone: Any) -> int | None:
+def parameters_of(backbone: Any) -> int | None:
     """How many a network of modules has, None for other engines; those of joined ones together."""
     parts = getattr(backbone, "parts", {"": backbone}).values()
     if not all(hasattr(part, "module") for part in parts):

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from icecore.cli import backbones, demo, evaluate, extract, fine_tune, fit, inspect, predict, report, store
+from icecore.cli import backbones, demo, evaluate, extract, fine_tune, fit, inspect, predict, rank, report, store
 from icecore.cli.notes import note_once
 from icecore.cli.output import aside
 from icecore.errors import IcecoreError, UsageError
@@ -30,6 +30,7 @@ app.command()(predict.predict)
 app.command()(evaluate.evaluate)
 app.command()(report.report)
 app.command()(extract.extract)
+app.command()(rank.rank)
 app.command()(inspect.inspect)
 app.command()(backbones.backbones)
 app.add_typer(store.app, name="store")

@@ -12,7 +12,8 @@ from icecore.evaluation.crossval import FitPredict, OutOfFold, Progress, cross_v
 from icecore.evaluation.estimate import Estimate, wilson
 from icecore.evaluation.folds import Fold, duplicate_groups, folds, untested
 from icecore.evaluation.metrics import METRICS, metrics
-from icecore.evaluation.paired import paired_difference
+from icecore.evaluation.paired import paired_difference, share_right
+from icecore.evaluation.transferability import h_score, leep, logme
 
 __all__ = [
     "METRICS",
@@ -24,9 +25,13 @@ __all__ = [
     "cross_validate",
     "duplicate_groups",
     "folds",
+    "h_score",
+    "leep",
+    "logme",
     "majority_baseline",
     "metrics",
     "paired_difference",
+    "share_right",
     "untested",
     "wilson",
 ]

@@ -7,7 +7,22 @@ import math
 import numpy as np
 
 from icecore.errors import UsageError
-from icecore.evaluation.estimate import Z95, Estimate
+from icecore.evaluation.estimate import Z95, Estimate, wilson
+
+
+def share_right(right: np.ndarray, groups: np.ndarray | None = None) -> Estimate:
+    """A model's share of right answers with its 95 % interval; rows of one group count as one item (Kish 1965).
+
+    Args:
+        right: (n,) 1 where the model is right, 0 where it is wrong; at least one row.
+        groups: (n,), equal for equal items.
+
+    Example:
+        >>> print(share_right(np.array([True, True, True, False] * 10)))
+        0.750 [0.598, 0.858]
+    """
+    sizes = np.ones(len(right)) if groups is None else np.unique(np.asarray(groups), return_counts=True)[1]
+    return wilson(float(np.mean(right)), float(sizes.sum() ** 2 / (sizes**2).sum()))
 
 
 def paired_difference(right: np.ndarray, reference: np.ndarray, groups: np.ndarray | None = None) -> Estimate:

@@ -11,24 +11,36 @@ from icecore.selection.candidates import AUTO_HEADS, Candidate, Layer, features_
 from icecore.selection.choosing import Choice, choose
 from icecore.selection.fitting import fit_candidate
 from icecore.selection.nesting import Nested, nested
+from icecore.selection.probing import PROBES, LayerScore, Probed, probe
+from icecore.selection.rows import spread_order
 from icecore.selection.scoring import ScoredCandidate
 from icecore.selection.splitting import HeldOut, held_out, test_apart
+from icecore.selection.standing import Heat, Standing, going_on, standings
 
 __all__ = [
     "AUTO_HEADS",
+    "PROBES",
     "Candidate",
     "Choice",
+    "Heat",
     "HeldOut",
     "Layer",
+    "LayerScore",
     "Nested",
+    "Probed",
     "ScoredCandidate",
+    "Standing",
     "choose",
     "features_of",
     "fit_candidate",
+    "going_on",
     "head_name",
     "held_out",
     "in_memory",
     "layer_name",
     "nested",
+    "probe",
+    "spread_order",
+    "standings",
     "test_apart",
 ]

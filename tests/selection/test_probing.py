@@ -1,0 +1,82 @@
+"""Quick probes of every layer: they find what is there, and do not flatter whoever has many layers."""
+
+import numpy as np
+import pytest
+
+from icecore.evaluation import folds
+from icecore.selection import PROBES, probe
+from icecore.selection.probing import crossed
+
+
+def rows(n=120, k=3, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng, np.arange(n) % k, np.arange(n)
+
+
+def blobs(rng, y, apart, d=6):
+    """Features whose class means are so far apart."""
+    return (rng.normal(size=(len(y), d)) + apart * np.eye(y.max() + 1, d)[y]).astype(np.float32)
+
+
+def test_the_layer_that_knows_the_classes_is_found():
+    """The best layer, and every score of it, are those of the layer that separates the classes."""
+    rng, y, groups = rows()
+    features = {"a": blobs(rng, y, 0), "b": blobs(rng, y, 4), "last": blobs(rng, y, 1)}
+    found = probe(features, y, 3, groups, folds(y))
+    by_layer = {score.layer: score for score in found.layers}
+    assert list(by_layer) == ["a", "b", "last", ("a", "b")]
+    assert "b" in found.best.layer
+    for name in ("accuracy", "knn", "centroid", "logme", "h_score"):
+        assert getattr(by_layer["b"], name).low > getattr(by_layer["a"], name).high
+    assert found.logme == by_layer["b"].logme
+    assert found.accuracy.value == pytest.approx(found.right.mean())
+    assert found.accuracy.value > 0.9
+
+
+def test_many_layers_of_noise_are_worth_no_more_than_chance():
+    """With forty layers of noise the best one's own figure is above chance, and the network's is not: its layer was
+    chosen without the rows that score it.
+    """
+    rng, y, groups = rows(90)
+    features = {f"layer{i}": blobs(rng, y, 0) for i in range(40)}
+    found = probe(features, y, 3, groups, folds(y, repeats=2), heads=("ridge",))
+    assert max(score.accuracy.value for score in found.layers) > 0.42
+    assert found.accuracy.low < 1 / 3 < found.accuracy.high
+
+
+def test_a_choice_never_sees_the_rows_that_it_scores():
+    """A candidate that is right on one fold alone is chosen for the others, where it is wrong."""
+    parts = np.array([[0, 0, 1, 1, 2, 2]])
+    hits = np.array([[[1, 1, 0, 0, 0, 0], [0, 0, 1, 0, 0, 0]]])
+    assert crossed(hits, parts).tolist() == [0, 0, 0, 0, 0, 0]
+
+
+def test_repeats_count_as_one_answer_a_row():
+    """Folds drawn twice give shares of right answers, and no narrower an interval."""
+    rng, y, groups = rows()
+    features = {"last": blobs(rng, y, 1.5)}
+    once, twice = (probe(features, y, 3, groups, folds(y, repeats=repeats)) for repeats in (1, 2))
+    assert set(np.unique(once.right)) == {0, 1}
+    assert len(twice.right) == len(y)
+    assert set(np.unique(twice.right)) <= {0, 0.5, 1}
+    assert twice.accuracy.high - twice.accuracy.low == pytest.approx(once.accuracy.high - once.accuracy.low, rel=0.15)
+
+
+def test_equal_items_count_once_and_never_straddle():
+    """Every row four times, as one item: what is remembered is no knowledge, and the interval is that of the items."""
+    rng, y, _ = rows(60)
+    X, many, groups = np.repeat(blobs(rng, y, 0), 4, axis=0), np.repeat(y, 4), np.repeat(np.arange(60), 4)
+    found = probe({"last": X}, many, 3, groups, folds(many, groups), heads=("knn",))
+    assert found.accuracy.low < 1 / 3 < found.accuracy.high
+    assert found.accuracy.high - found.accuracy.low > 0.2
+
+
+def test_probes_may_be_any_heads():
+    """Named heads and scikit-learn's own may be probes; k-NN and centroid are shown all the same."""
+    from sklearn.tree import DecisionTreeClassifier
+
+    rng, y, groups = rows(60)
+    found = probe({"last": blobs(rng, y, 4)}, y, 3, groups, folds(y), heads=("logistic", DecisionTreeClassifier()))
+    assert found.accuracy.value > 0.7
+    assert found.knn.value > 0.7
+    assert set(PROBES) == {"centroid", "ridge", "lda", "knn"}
