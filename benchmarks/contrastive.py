@@ -153,7 +153,8 @@ def main() -> None:
             result |= theirs(given, encoder, pairs, seed, chosen.device)
         for name, value in result.items():
             figures.setdefault(name, []).append(value)
-    report_of(chosen, figures, f"banking77, {classes} classes, {EACH} texts each, {pairs} pairs an item, {seeds} draws")
+        title = f"banking77, {classes} classes, {EACH} texts each, {pairs} pairs an item, {seed + 1} of {seeds} draws"
+        report_of(chosen, figures, title)
 
 
 if __name__ == "__main__":

@@ -142,7 +142,7 @@ class Trained(Peer):
                 output_dir=out, num_train_epochs=self.epochs, per_device_train_batch_size=self.batch_size,
                 per_device_eval_batch_size=self.batch_size, learning_rate=RATE, eval_strategy="epoch",
                 save_strategy="no", report_to=[], disable_tqdm=True, use_cpu=True, remove_unused_columns=False,
-                dataloader_pin_memory=False, logging_strategy="no",
+                dataloader_pin_memory=False, logging_strategy="no", lr_scheduler_type="constant",
             )  # fmt: skip
             trainer = Trainer(
                 model=self.model, args=arguments, train_dataset=Rows(self, "train"), eval_dataset=Rows(self, "val"),
@@ -171,7 +171,7 @@ class Sides:
 
             def work() -> None:
                 report = model.fine_tune(
-                    dataset, unfreeze=self.unfreeze, epochs=self.epochs, batch_size=self.batch_size, patience=0,
+                    dataset, unfreeze=self.unfreeze, epochs=self.epochs, batch_size=self.batch_size, patience=self.epochs,
                     progress=False, **settings,
                 )  # fmt: skip
                 self.found[name] = report.metrics[0]["accuracy"].value
@@ -319,7 +319,7 @@ def compare(task: Task, unfreeze: int, epochs: int, batch_size: int, rounds: int
 def main() -> None:
     """Run and print."""
     chosen = options(__doc__ or "")
-    most, epochs, rounds = (120, 20, 1) if chosen.full else (60, 3, 1)
+    most, epochs, rounds = (240, 20, 1) if chosen.full else (60, 3, 1)
     found: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as place, photographs(chosen.data, most) as files:
         tasks = [images(Path(place) / "vit", files), texts(Path(place) / "bert", most)]

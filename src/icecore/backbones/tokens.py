@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,12 +40,16 @@ class TokenPreprocessing:
         return {
             "type": "tokens.v1",
             "class": type(self.tokenizer).__name__,
-            "tokenizer": _digest(self.tokenizer),
+            "tokenizer": self._digest,
             "max_length": self.max_length,
             "long": self.long,
             "overlap": self.overlap,
             "lower": self.lower,
         }
+
+    @cached_property
+    def _digest(self) -> str:
+        return _digest(self.tokenizer)
 
     @property
     def prefix_tokens(self) -> int:

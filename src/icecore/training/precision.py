@@ -21,4 +21,5 @@ def wants_bfloat16(precision: str, device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities: Callable[[], dict[str, Any]] = getattr(torch.cpu, "get_capabilities", dict)  # not in older torch
-    return device.type == "cpu" and bool(capabilities().get("amx_bf16", False))
+    has = capabilities()
+    return device.type == "cpu" and any(has.get(name, False) for name in ("amx_bf16", "avx512_bf16"))
