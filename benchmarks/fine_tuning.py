@@ -171,8 +171,8 @@ class Sides:
 
             def work() -> None:
                 report = model.fine_tune(
-                    dataset, unfreeze=self.unfreeze, epochs=self.epochs, batch_size=self.batch_size, patience=self.epochs,
-                    progress=False, **settings,
+                    dataset, unfreeze=self.unfreeze, epochs=self.epochs, batch_size=self.batch_size,
+                    patience=self.epochs, progress=False, **settings,
                 )  # fmt: skip
                 self.found[name] = report.metrics[0]["accuracy"].value
                 place.cleanup()
