@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import string
 from itertools import pairwise
 
 import pytest
@@ -150,6 +151,26 @@ def test_what_is_too_long_is_cut_or_read_in_windows(folder):
     shares = torch.tensor([window.length - 1 for window in windows.windows])[:, None, None]
     expected = (torch.stack([part["last"] for part in parts]) * shares).sum(0) / shares.sum()
     assert close(run(net, [text])["last"], expected)
+
+
+def test_tokenizers_that_are_written_in_python_read_windows_too(tmp_path):
+    """ByT5's, whose tokens are bytes: a short text as Transformers has it, a long one cut, or whole in windows."""
+    transformers = extras.require("transformers", "hf")
+    config = transformers.T5Config(vocab_size=384, d_model=32, d_kv=16, d_ff=64, num_layers=2, num_heads=2)
+    transformers.T5EncoderModel(config).save_pretrained(tmp_path)
+    transformers.ByT5Tokenizer().save_pretrained(tmp_path)
+    tokens, module = transformers.ByT5Tokenizer(), transformers.T5EncoderModel.from_pretrained(tmp_path).eval()
+    with torch.no_grad():
+        expected = module(**tokens(TEXTS[0], return_tensors="pt")).last_hidden_state.mean(1)
+    assert close(run(load(f"hf:{tmp_path}", device="cpu"), TEXTS)["last"][:1], expected)
+    text = string.ascii_letters
+    with remarks() as heard:
+        assert load(f"hf:{tmp_path}?max_length=16", device="cpu").prepare(text).shape == (1, 16)
+    assert heard == ["are longer than the network reads: their ends were left out"]
+    windows = load(f"hf:{tmp_path}?max_length=16&long=windows&overlap=3", device="cpu").prepare(text).windows
+    read = [tokens.decode(window.inputs["input_ids"][:-1]) for window in windows]
+    assert all(after[:3] == before[-3:] for before, after in pairwise(read))
+    assert read[0] + "".join(part[3:] for part in read[1:]) == text
 
 
 @pytest.mark.parametrize("options", ["long=middle", "max_length=2", "max_length=99", "overlap=99&long=windows", "a=1"])

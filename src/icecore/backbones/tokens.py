@@ -15,6 +15,8 @@ from icecore import keys
 from icecore.backbones.sequences import Window, Windows
 from icecore.data.texts import remark_cut
 
+_WHOSE = "overflow_to_sample_mapping"  # as Transformers calls it
+
 
 @dataclass(frozen=True, eq=False)
 class TokenPreprocessing:
@@ -70,23 +72,42 @@ class TokenPreprocessing:
 
     def every(self, decoded: Sequence[str]) -> Iterator[Windows]:
         """The windows of several texts, one after the other; tokenised together, which takes half the time."""
-        found = self.tokenizer(
-            [text.lower() if self.lower else text for text in decoded],
-            truncation=True,
-            max_length=self.max_length,
-            stride=self.overlap,
-            return_overflowing_tokens=True,
-            return_attention_mask=False,
-        )
+        texts = [text.lower() if self.lower else text for text in decoded]
+        found = self._windowed(texts) if self.tokenizer.is_fast else self._windowed_in_python(texts)
         names = [name for name in self.tokenizer.model_input_names if name in found and name != "attention_mask"]
         own: list[list[int]] = [[] for _ in decoded]
-        for row, text in enumerate(found["overflow_to_sample_mapping"]):
+        for row, text in enumerate(found[_WHOSE]):
             own[text].append(row)
         for text, rows in zip(decoded, own, strict=True):
             read = rows if self.long == "windows" else rows[:1]
             if len(read) < len(rows):
                 remark_cut()
             yield Windows(tuple(_window({name: found[name][row] for name in names}) for row in read), text)
+
+    def _windowed(self, texts: list[str]) -> Mapping[str, Any]:
+        """Every window of every text, and whose each is."""
+        found: Mapping[str, Any] = self.tokenizer(
+            texts,
+            truncation=True,
+            max_length=self.max_length,
+            stride=self.overlap,
+            return_overflowing_tokens=True,
+            return_attention_mask=False,
+        )
+        return found
+
+    def _windowed_in_python(self, texts: list[str]) -> Mapping[str, Any]:
+        """The same by tokenizers that are written in Python, such as ByT5's, which give one window of a text alone."""
+        room = self.max_length - self.tokenizer.num_special_tokens_to_add()
+        found: dict[str, list[Any]] = {_WHOSE: []}
+        for number, text in enumerate(texts):
+            ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+            for start in range(0, max(1, len(ids) - self.overlap), room - self.overlap):
+                own = self.tokenizer.prepare_for_model(ids[start : start + room], return_attention_mask=False)
+                found[_WHOSE].append(number)
+                for name, values in own.items():
+                    found.setdefault(name, []).append(values)
+        return found
 
 
 def _window(inputs: Mapping[str, list[int]]) -> Window:
