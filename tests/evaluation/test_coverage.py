@@ -78,17 +78,17 @@ def test_calibration_interval_holds_zero_for_a_calibrated_model_and_the_truth_fo
 
 
 def test_cross_validated_intervals_cover_accuracy_on_new_data():
-    """The interval of out-of-fold accuracy covers the true accuracy of the model trained on all rows."""
+    """In 500 data sets the interval of out-of-fold accuracy covers that of the model of all rows on new data."""
     rng = np.random.default_rng(5)
     X_new, y_new = gaussians(rng, 20_000)
     cover = []
-    for _ in range(200):
+    for _ in range(500):
         X, y = gaussians(rng, 80)
         result = cross_validate(lambda train, test, X=X, y=y: centroids(X[train], y[train], X[test]), y, 3, repeats=2)
         found = result.metrics()["accuracy"]
         truth = (centroids(X, y, X_new).argmax(axis=1) == y_new).mean()
         cover.append(found.low <= truth <= found.high)
-    assert 0.91 <= np.mean(cover) <= 0.995
+    assert 0.92 <= np.mean(cover) <= 0.99
 
 
 def gaussians(rng, n):

@@ -8,30 +8,53 @@ procedure, choices included, as one callable. An interval counts items, not rows
 from __future__ import annotations
 
 from icecore.evaluation.baselines import majority_baseline
+from icecore.evaluation.conformal import Conformal, conformal
 from icecore.evaluation.crossval import FitPredict, OutOfFold, Progress, cross_validate
+from icecore.evaluation.duplicates import near_duplicates, near_pairs
 from icecore.evaluation.estimate import Estimate, wilson
 from icecore.evaluation.folds import Fold, duplicate_groups, folds, untested
+from icecore.evaluation.leaks import Leaks, leaks
+from icecore.evaluation.learning import LearningCurve, learning_curve
 from icecore.evaluation.metrics import METRICS, metrics
 from icecore.evaluation.paired import paired_difference, share_right
+from icecore.evaluation.reliability import Bin, Reliability, reliability
+from icecore.evaluation.suspects import Suspect, suspects
 from icecore.evaluation.transferability import h_score, leep, logme
+from icecore.evaluation.typicality import Typicality, outlier_scores, typicality
 
 __all__ = [
     "METRICS",
+    "Bin",
+    "Conformal",
     "Estimate",
     "FitPredict",
     "Fold",
+    "Leaks",
+    "LearningCurve",
     "OutOfFold",
     "Progress",
+    "Reliability",
+    "Suspect",
+    "Typicality",
+    "conformal",
     "cross_validate",
     "duplicate_groups",
     "folds",
     "h_score",
+    "leaks",
+    "learning_curve",
     "leep",
     "logme",
     "majority_baseline",
     "metrics",
+    "near_duplicates",
+    "near_pairs",
+    "outlier_scores",
     "paired_difference",
+    "reliability",
     "share_right",
+    "suspects",
+    "typicality",
     "untested",
     "wilson",
 ]

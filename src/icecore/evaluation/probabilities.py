@@ -56,7 +56,7 @@ def _announced_variance(sample: Sample, p: np.ndarray, logs: np.ndarray, seen: f
     return max(float(ratio * (sample.by_group(spread) ** 2).sum()), 1 / max(sample.n, 2.0) ** 3)
 
 
-def calibration_error(sample: Sample, seed: int) -> Estimate:
+def calibration_error(sample: Sample, seed: int, most: int = BINS) -> Estimate:
     """Expected calibration error: mean over bins of |confidence - accuracy| of the predicted class (Guo et al. 2017).
 
     15 bins of equal mass, fewer where a bin would hold fewer than ten items; equal confidences share a bin. Chance
@@ -64,7 +64,7 @@ def calibration_error(sample: Sample, seed: int) -> Estimate:
     with other reports; the interval goes down by as much as chance alone reaches, so that zero is in it for a
     calibrated model, and up by the spread of the value under the bins' normal limit.
     """
-    gaps, announced = _gaps(sample)
+    gaps, announced = _gaps(sample, most)
     totals = gaps.sum(axis=0)
     value = float(np.abs(totals).sum())
     covariance = gaps.T @ gaps
@@ -78,12 +78,22 @@ def calibration_error(sample: Sample, seed: int) -> Estimate:
     return Estimate(value, max(0.0, value - float(chance)), max(value, min(1.0, value + float(up))))
 
 
-def _gaps(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
-    """What each group adds to confidence minus accuracy in each bin (groups, bins); its announced variance (bins,)."""
+def _bins(sample: Sample, most: int) -> int:
+    return int(min(most, max(1, sample.n // _LEAST_ITEMS_IN_BIN)))
+
+
+def binned(sample: Sample, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """The bin of each row, (n,) numbers from low to high confidence, and its confidence (n,). At most so many bins."""
     confidence = sample.proba.max(axis=1)
+    edges = _edges(confidence, sample.weights, _bins(sample, most))
+    return np.searchsorted(edges, confidence, side="left"), confidence
+
+
+def _gaps(sample: Sample, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """What each group adds to confidence minus accuracy in each bin (groups, bins); its announced variance (bins,)."""
+    bins, confidence = binned(sample, most)
+    count = _bins(sample, most)
     gap = (confidence - (sample.predicted == sample.y)) * sample.weights / sample.n
-    count = int(min(BINS, max(1, sample.n // _LEAST_ITEMS_IN_BIN)))
-    bins = np.searchsorted(_edges(confidence, sample.weights, count), confidence, side="left")
     cells, size = sample.groups * count + bins, (int(sample.groups.max()) + 1) * count
     spread = sample.weights / sample.n * np.sqrt(np.clip(confidence * (1 - confidence), 0, None))
     announced = (np.bincount(cells, spread, size).reshape(-1, count) ** 2).sum(axis=0)

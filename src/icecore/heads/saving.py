@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from icecore.errors import HeadError
+from icecore.heads.calibrators import Isotonic, Tempered
 from icecore.heads.kernels import Kernel, Votes
 from icecore.heads.layers import FactoryLayers, Layers
 from icecore.heads.neighbours import Neighbours
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from icecore.heads.protocol import Arrays
 
 _ALL: tuple[type[Step], ...] = (
-    Columns, Constant, FactoryLayers, Kernel, Layers, Linear, Neighbours, Normalise, Softmax, Standardise, Votes,
+    Columns, Constant, FactoryLayers, Isotonic, Kernel, Layers, Linear, Neighbours, Normalise, Softmax, Standardise,
+    Tempered, Votes,
 )  # fmt: skip
 KINDS = {step.kind: step for step in _ALL}
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from icecore.heads.calibrators import Isotonic, Tempered
 from icecore.heads.layers import FactoryLayers, TorchStep
 from icecore.heads.scaling import standardisation
 from icecore.heads.steps import Columns, Linear, Softmax, Standardise, Step
@@ -40,7 +41,7 @@ def layers_of(head: Head, X: np.ndarray) -> nn.Sequential | None:
         >>> layers_of(make("logistic").fit(X, y, n_classes=2), X)[1].weight.shape
         torch.Size([2, 4])
     """
-    steps = list(getattr(head, "steps_", ()))
+    steps = [step for step in getattr(head, "steps_", ()) if not isinstance(step, Isotonic | Tempered)]
     columns = steps.pop() if steps and isinstance(steps[-1], Columns) else None
     match steps:
         case [Linear() as linear, Softmax() as softmax]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from icecore.selection.candidates import AUTO_HEADS, Candidate, Layer, features_of, head_name, in_memory, layer_name
 from icecore.selection.choosing import Choice, choose
 from icecore.selection.fitting import fit_candidate
+from icecore.selection.mending import CALIBRATIONS, Calibration, Mended, mend
 from icecore.selection.nesting import Nested, nested
 from icecore.selection.probing import PROBES, LayerScore, Probed, probe
 from icecore.selection.rows import spread_order
@@ -19,13 +20,16 @@ from icecore.selection.standing import Heat, Standing, going_on, standings
 
 __all__ = [
     "AUTO_HEADS",
+    "CALIBRATIONS",
     "PROBES",
+    "Calibration",
     "Candidate",
     "Choice",
     "Heat",
     "HeldOut",
     "Layer",
     "LayerScore",
+    "Mended",
     "Nested",
     "Probed",
     "ScoredCandidate",
@@ -38,6 +42,7 @@ __all__ = [
     "held_out",
     "in_memory",
     "layer_name",
+    "mend",
     "nested",
     "probe",
     "spread_order",

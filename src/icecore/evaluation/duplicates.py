@@ -1,0 +1,138 @@
+"""Near-duplicates: another shot of the same thing, a re-encoded or cropped copy, a sentence with a word moved.
+
+How alike two items are is the cosine of their features about the mean. How alike is *too* alike depends on the network
+and on the data: unrelated photographs may be at 0.9 under one network and at 0.5 under another, and bottle caps on a
+table are more alike than street scenes. So the distance 1 - cosine is measured by what is usual where the item lies:
+the distance to its tenth nearest neighbour in its class. A pair is a near-duplicate where its distance is at most a
+tenth of that for both (and its cosine at least 0.9).
+
+On TrashNet (2,527 photographs, bundled network) this joins 49 items, which are the same object from the same place; in
+a sample of 2,000 of CIFAR-10 it joins 2; of 4,000 questions of banking77 it joins 209, which say the same in nearly the
+same words; of 240 clips of ESC-10 17, mostly pieces of one recording or clips that are mostly silence. Of copies it
+finds, on TrashNet, all that were resized to 70 % or brightened, 90 % of those saved as JPEG of quality 60 and 73 % of
+those cropped by 6 %, also where every photograph has six such copies; of questions, 99 % of those that lost capitals
+and marks. A stronger network leaves more room between copies and others, and at a tenth finds fewer of the copies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from icecore.evaluation.folds import duplicate_groups
+
+SHARE = 0.1
+LEAST = 0.9
+_NEIGHBOUR = 10
+_NUMBERS = 1 << 24  # of similarities at once
+
+
+def near_duplicates(
+    X: np.ndarray,
+    y: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+    *,
+    share: float = SHARE,
+    least: float = LEAST,
+) -> np.ndarray:
+    """Groups (n,) of items that are nearly the same, joined with groups that are known; numbered by first appearance.
+
+    Takes n * n * d multiplications, and memory for n * d numbers and little more.
+
+    Args:
+        X: features (n, d).
+        y: class codes (n,), to measure by what is usual in a class; None where there are no classes.
+        groups: (n,), equal for items that are known to belong together, such as exact duplicates.
+        share: of the distance that is usual where an item lies.
+        least: cosine about the mean that near-duplicates have at least.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.normal(size=(40, 16))
+        >>> X[1] = X[0] + 0.01
+        >>> near_duplicates(X)[:4].tolist()
+        [0, 0, 1, 2]
+    """
+    pairs, _ = near_pairs(X, y, share=share, least=least)
+    return joined(np.arange(len(X)) if groups is None else groups, pairs)
+
+
+def near_pairs(
+    X: np.ndarray, y: np.ndarray | None = None, *, share: float = SHARE, least: float = LEAST
+) -> tuple[np.ndarray, np.ndarray]:
+    """The pairs (m, 2) of near-duplicates, each once, first row first, and their cosines (m,).
+
+    Args:
+        X: see `near_duplicates`.
+        y: see there.
+        share: see there.
+        least: see there.
+    """
+    U = _directions(X)
+    usual = _usual(U, np.zeros(len(U), np.intp) if y is None else np.asarray(y))
+    found = [_close(U, usual, rows, share, least) for rows in _blocks(len(U), len(U))]
+    pairs = np.concatenate([own for own, _ in found]) if found else np.empty((0, 2), np.intp)
+    return pairs, np.concatenate([cosines for _, cosines in found]) if found else np.empty(0)
+
+
+def joined(groups: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """Groups (n,) in which each pair (m, 2) of rows is together, and what was; numbered by first appearance.
+
+    Example:
+        >>> joined(np.array([0, 1, 1, 2]), np.array([[0, 3]])).tolist()
+        [0, 1, 1, 0]
+    """
+    codes = np.unique(np.asarray(groups), return_inverse=True)[1]
+    count = int(codes.max(initial=-1)) + 1
+    ends = codes[np.asarray(pairs, np.intp).reshape(-1, 2)]
+    graph = coo_array((np.ones(len(ends), bool), (ends[:, 0], ends[:, 1])), shape=(count, count))
+    part = connected_components(graph, directed=False)[1][codes]
+    return duplicate_groups([int(number).to_bytes(8, "little") for number in part])
+
+
+def _directions(X: np.ndarray) -> np.ndarray:
+    """Rows about their mean, of length one; a row at the mean stays there."""
+    Z = np.asarray(X, np.float32)
+    if not len(Z):
+        return Z
+    Z = Z - Z.mean(axis=0, dtype=np.float64).astype(np.float32)
+    length = np.linalg.norm(Z, axis=1, keepdims=True)
+    return np.asarray(np.divide(Z, length, out=np.zeros_like(Z), where=length > 0))
+
+
+def _usual(U: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """(n,) distance of each row to its tenth neighbour in its class, or to the last of fewer.
+
+    A class of two says nothing of what is usual in it: it gets the median of all.
+    """
+    usual = np.full(len(U), np.nan)
+    for code in np.unique(codes):
+        members = np.flatnonzero(codes == code)
+        if len(members) > 2:
+            own = U[members]
+            place = min(_NEIGHBOUR, len(members) - 1)
+            for rows in _blocks(len(own), len(own)):
+                usual[members[rows]] = np.partition(1 - own[rows] @ own.T, place, axis=1)[:, place]
+    unknown = np.isnan(usual)
+    if unknown.any():
+        usual[unknown] = 0.0 if unknown.all() else np.median(usual[~unknown])
+    return usual
+
+
+def _close(U: np.ndarray, usual: np.ndarray, rows: slice, share: float, least: float) -> tuple[np.ndarray, np.ndarray]:
+    """The near-duplicates of some rows among those that come after each, (m, 2), and their cosines (m,)."""
+    cosines = U[rows] @ U[rows.start :].T
+    limit = np.maximum(1 - share * np.minimum(usual[rows, None], usual[None, rows.start :]), least)
+    first, second = np.nonzero(cosines >= limit)
+    later = second > first
+    first, second = first[later], second[later]
+    return np.stack([first, second], axis=1) + rows.start, cosines[first, second]
+
+
+def _blocks(n: int, width: int) -> Iterator[slice]:
+    """Slices of n rows, each with a bounded number of values of that width."""
+    size = max(1, _NUMBERS // max(width, 1))
+    return (slice(start, min(start + size, n)) for start in range(0, n, size))
