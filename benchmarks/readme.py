@@ -80,7 +80,25 @@ def _second_run(found: Mapping[str, Any]) -> Iterator[str]:
     )
 
 
-_SAYS = {"extraction": _extraction, "engines": _engines, "second_run": _second_run}
+def _fine_tuning(found: Mapping[str, Any]) -> Iterator[str]:
+    machine = found["machine"]
+    yield (
+        f"Fine-tuning the last blocks of a network of 12 for {found['epochs']} epochs on {found['items']} items, the pass of "
+        f"the frozen part included, against the faster of a plain PyTorch loop and the Transformers Trainer, on one core "
+        f"({machine['processor']}, `benchmarks/fine_tuning.py`); accuracies are the same within their intervals:"
+    )
+    least: dict[tuple[str, int], dict[str, float]] = {}
+    for one in found["comparisons"]:
+        row = least.setdefault((one["network"], one["unfrozen"]), {})
+        row[one["setting"]] = min(one["ratio"], row.get(one["setting"], one["ratio"]))
+    settings = list(dict.fromkeys(one["setting"] for one in found["comparisons"]))
+    lines = [
+        f"| {net}, last {k} | {' | '.join(f'{row[s]:.1f} ×' for s in settings)} |" for (net, k), row in least.items()
+    ]
+    yield "\n".join([f"| network | {' | '.join(settings)} |", f"|---|{'---|' * len(settings)}", *lines])
+
+
+_SAYS = {"extraction": _extraction, "engines": _engines, "second_run": _second_run, "fine_tuning": _fine_tuning}
 
 
 def main() -> None:
