@@ -83,8 +83,8 @@ def _second_run(found: Mapping[str, Any]) -> Iterator[str]:
 def _fine_tuning(found: Mapping[str, Any]) -> Iterator[str]:
     machine = found["machine"]
     yield (
-        f"Fine-tuning the last blocks of a network of 12 for {found['epochs']} epochs on {found['items']} items, the pass "
-        "of the frozen part included, against the faster of a plain PyTorch loop and the Transformers Trainer, all in "
+        f"Fine-tuning the last blocks of a network of 12 for {found['epochs']} epochs on {found['items']} items, the "
+        "pass of the frozen part included, against the faster of a plain PyTorch loop and the Transformers Trainer, all in "
         f"{machine['threads']} thread ({machine['processor']}, `benchmarks/fine_tuning.py`); accuracies are the same "
         "within their intervals:"
     )
