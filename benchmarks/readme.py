@@ -84,9 +84,9 @@ def _fine_tuning(found: Mapping[str, Any]) -> Iterator[str]:
     machine = found["machine"]
     yield (
         f"Fine-tuning the last blocks of a network of 12 for {found['epochs']} epochs on {found['items']} items, the "
-        "pass of the frozen part included, against the faster of a plain PyTorch loop and the Transformers Trainer, all in "
-        f"{machine['threads']} thread ({machine['processor']}, `benchmarks/fine_tuning.py`); accuracies are the same "
-        "within their intervals:"
+        "pass of the frozen part included, against the faster of a plain PyTorch loop and the Transformers Trainer, "
+        f"all in {machine['threads']} thread ({machine['processor']}, `benchmarks/fine_tuning.py`); accuracies are "
+        "the same within their intervals:"
     )
     least: dict[tuple[str, int], dict[str, float]] = {}
     for one in found["comparisons"]:
