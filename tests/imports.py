@@ -10,7 +10,8 @@ PACKAGE = ROOT / "src" / "icecore"
 # A room imports only rooms before it in this list.
 ROOMS = (
     *("errors", "keys", "plugins", "store", "data", "backbones", "prefix", "features", "heads", "evaluation"),
-    *("selection", "artifact", "training", "reporting", "exporting", "api", "cluster", "serving", "cli", "testing"),
+    *("tasks", "selection", "artifact", "training", "reporting", "exporting"),
+    *("api", "cluster", "serving", "cli", "testing"),
 )
 
 

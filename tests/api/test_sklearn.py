@@ -18,13 +18,13 @@ from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.parallel import Parallel, delayed
 
-from icecore import FeatureExtractor, PretrainedModel, Store, TransferClassifier
+from icecore import FeatureExtractor, PretrainedModel, Store, TransferClassifier, TransferRegressor
 from icecore.errors import BadItemsError, HeadError, IcecoreError, UsageError
 from tests.networks import PROVIDERS, counted, features_of_one, forwarded, of_torch
 from tests.small import BACKBONE, WIDTH, labelled, write_colours
 
 
-@parametrize_with_checks([FeatureExtractor(), TransferClassifier()])
+@parametrize_with_checks([FeatureExtractor(), TransferClassifier(), TransferRegressor()])
 def test_the_estimators_pass_scikit_learns_own_checks(estimator, check):
     """Every check that scikit-learn has for such estimators passes; none is expected to fail."""
     check(estimator)

@@ -2,7 +2,7 @@
 
 from icecore.api.catalogue import ProviderInfo, networks, providers
 from icecore.api.demo import write_digits
-from icecore.api.estimators import FeatureExtractor, TransferClassifier
+from icecore.api.estimators import FeatureExtractor, TransferClassifier, TransferRegressor
 from icecore.api.inspecting import BackboneInfo, DataInfo, ModelInfo, inspect
 from icecore.api.jsonable import as_json
 from icecore.api.model import TransferModel
@@ -41,6 +41,7 @@ __all__ = [
     "TargetReport",
     "TransferClassifier",
     "TransferModel",
+    "TransferRegressor",
     "TuningReport",
     "as_json",
     "evaluate",

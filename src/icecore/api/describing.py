@@ -18,8 +18,8 @@ from icecore.artifact.evidence import named
 from icecore.backbones import Extractor
 from icecore.data import printable
 from icecore.features import Features
-from icecore.heads import Head
 from icecore.prefix import Column
+from icecore.tasks import AnyHead, Task
 
 _PACKAGES = ("icecore", "torch", "numpy", "scikit-learn", "pillow")
 
@@ -39,12 +39,12 @@ def manifest(backbone: Extractor, features: Features, fitted: Sequence[FittedTar
     )
 
 
-def bare_manifest(backbone: Extractor, columns: Sequence[Column], classes: Sequence[Any], head: Head) -> Manifest:
+def bare_manifest(backbone: Extractor, columns: Sequence[Column], task: Task, head: AnyHead) -> Manifest:
     """The manifest of a head that nothing was measured of, to start fine-tuning from."""
     target = TargetRef(
         name="label",
-        task="classification",
-        classes=tuple(classes),
+        task=task.name,
+        classes=task.classes,
         columns=tuple(range(len(columns))),
         head={},
         chosen={"head": head.name, "because": "", "by_layer": {}},
@@ -73,7 +73,7 @@ def _target(fitted: FittedTarget, layers: Sequence[str]) -> TargetRef:
     report = fitted.report
     return TargetRef(
         name=fitted.labels.name,
-        task="classification",
+        task=fitted.labels.task.name,
         classes=fitted.labels.classes,
         columns=tuple(layers.index(name) for name in layers_read([fitted.candidate])),
         head={},
@@ -82,6 +82,8 @@ def _target(fitted: FittedTarget, layers: Sequence[str]) -> TargetRef:
         metrics=figures(report.metrics),
         baselines={name: figures(found) for name, found in report.baselines.items()},
         evaluation=report.evaluation,
+        sources=fitted.labels.sources,
+        interval=report.interval,
     )
 
 

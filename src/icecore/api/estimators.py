@@ -10,84 +10,20 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
-from sklearn.utils import Tags, check_random_state
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.base import ClassifierMixin, RegressorMixin, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from icecore import heads
-from icecore.api.describing import bare_manifest
+from icecore.api.estimating import GIVEN, OnFeatures, Transfer
 from icecore.api.features_or_items import holds_items
-from icecore.api.loading import loaded
-from icecore.api.options import columns_for, open_store
 from icecore.api.pretrained import PretrainedModel
-from icecore.api.tuning import Request, training_settings, tune
-from icecore.artifact import Predictor
-from icecore.backbones import LAST, Extractor
-from icecore.data import read
 from icecore.errors import UsageError
-from icecore.features import Features, Silent, extract, named
-from icecore.prefix import Column
-from icecore.selection import Candidate, choose, features_of
-
-_GIVEN = "features"  # the layer that features already made are called
+from icecore.evaluation import median_classes
+from icecore.tasks import Classification, Multilabel, Ordinal, Regression, Task
 
 
-class _OnFeatures(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
-    """What the estimators share: from whatever came to matrices of features."""
-
-    backbone: str | PretrainedModel | None
-    layer: str | int | Sequence[str | int]
-    pooling: str | Sequence[str]
-    batch_size: int
-    device: str
-    precision: str
-    engine: str
-    store: Any
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        return tags
-
-    def _matrices(self, X: Any) -> dict[str, np.ndarray]:
-        """Features by layer, (n, d) each. Plain features must have the width that `fit` saw."""
-        if not holds_items(X):
-            return {_GIVEN: validate_data(self, X, reset=False, dtype=np.float32)}
-        return self._extracted(X)
-
-    def _extracted(self, X: Any) -> dict[str, np.ndarray]:
-        backbone = self._backbone()
-        features: Features = extract(
-            backbone,
-            read(X, labelled=False, modality=backbone.modality),
-            self._columns(backbone),
-            store=open_store(self.store),
-            batch_size=self.batch_size,
-            strict=True,
-            progress=Silent(),
-        )
-        return {name: features.matrix(column) for name, column in features.named().items()}
-
-    def _backbone(self) -> Extractor:
-        return loaded(self._network, device=self.device, precision=self.precision, engine=self.engine)
-
-    @property
-    def _network(self) -> str | PretrainedModel:
-        """The tuned network, where there is one. Raises UsageError where there is none at all."""
-        network: str | PretrainedModel | None = getattr(self, "network_", None) or self.backbone
-        if network is None:
-            raise UsageError(
-                f"{type(self).__name__} got inputs that are no features, and it has no backbone.",
-                do="Give one: backbone='timm:resnet18.a1_in1k', a local folder, or a PretrainedModel.",
-            )
-        return network
-
-    def _columns(self, backbone: Extractor) -> list[Column]:
-        return columns_for(backbone, self.layer if self._network is self.backbone else LAST, self.pooling)
-
-
-class FeatureExtractor(TransformerMixin, _OnFeatures):  # type: ignore[misc]  # scikit-learn is untyped
+class FeatureExtractor(TransformerMixin, OnFeatures):  # type: ignore[misc]  # scikit-learn is untyped
     """From inputs to frozen features, for pipelines.
 
     Args:
@@ -149,8 +85,11 @@ class FeatureExtractor(TransformerMixin, _OnFeatures):  # type: ignore[misc]  # 
         return np.hstack(list(self._matrices(X).values()))
 
 
-class TransferClassifier(ClassifierMixin, _OnFeatures):  # type: ignore[misc]  # scikit-learn is untyped
-    """A small classifier on frozen features.
+class TransferClassifier(ClassifierMixin, Transfer):  # type: ignore[misc]  # scikit-learn is untyped
+    """A small classifier on frozen features: of one class, of classes in an order, or of several labels a row.
+
+    A matrix (n, k) of 0 and 1 for y is several labels a row; then `predict` gives such a matrix, by thresholds that
+    were tuned on rows left out, and `predict_proba` each label's own probability.
 
     Args:
         backbone: an id or a `PretrainedModel`; not needed for features already made.
@@ -161,6 +100,7 @@ class TransferClassifier(ClassifierMixin, _OnFeatures):  # type: ignore[misc]  #
         penalty: how simple the head has to be; larger is simpler, for every head. None is the head's own default, or,
             where something is chosen, the best in cross-validation.
         balanced: let every class count the same, however rare it is.
+        order: the classes in their order, the lowest first, where they have one; None where they have none.
         batch_size: items in one forward pass; of texts, 64 tokens for each.
         device: `cpu`, `cuda`, `mps` or `auto`.
         precision: `float32` or `bfloat16`; see `PretrainedModel.load`.
@@ -169,7 +109,8 @@ class TransferClassifier(ClassifierMixin, _OnFeatures):  # type: ignore[misc]  #
         random_state: seed of the head and of the choice.
 
     Attributes:
-        classes_: labels, sorted, (k,).
+        classes_: labels, sorted or in their order, (k,); of several labels a row their column numbers.
+        task_: what was learned.
         head_: the fitted head.
         layers_: the layer that it reads, or several whose features are put side by side.
         tuning_: what the last `fine_tune` did.
@@ -190,6 +131,7 @@ class TransferClassifier(ClassifierMixin, _OnFeatures):  # type: ignore[misc]  #
         *,
         penalty: float | None = None,
         balanced: bool = False,
+        order: Sequence[Any] | None = None,
         batch_size: int = 32,
         device: str = "auto",
         precision: str = "float32",
@@ -203,6 +145,119 @@ class TransferClassifier(ClassifierMixin, _OnFeatures):  # type: ignore[misc]  #
         self.head = head
         self.penalty = penalty
         self.balanced = balanced
+        self.order = order
+        self.batch_size = batch_size
+        self.device = device
+        self.precision = precision
+        self.engine = engine
+        self.store = store
+        self.random_state = random_state
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit the head on features of X, (n,) inputs or (n, d) features, and labels y, (n,) or (n, k) of 0 and 1."""
+        _require_targets(self, y)
+        plain = not holds_items(X)
+        if plain:
+            X, y = validate_data(self, X, y, dtype=np.float32, multi_output=True)
+        task, learned = self._task(y)
+        self.network_ = None
+        return self._fit({GIVEN: X} if plain else self._extracted(X), task, learned)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities, float64 (n, k), in the order of `classes_`."""
+        check_is_fitted(self)
+        return self._says(X)[:, : len(self.classes_)]
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The most probable label of each input, (n,); the median of classes in an order; (n, k) of several labels."""
+        said = self._says(X)
+        if isinstance(self.task_, Multilabel):
+            proba, thresholds = np.hsplit(said, 2)
+            return np.asarray(proba >= thresholds, np.int64)
+        chosen = median_classes(said) if isinstance(self.task_, Ordinal) else said.argmax(1)
+        labels: np.ndarray = self.classes_[chosen]
+        return labels
+
+    def _columns_of(self, y: Any) -> Any:
+        if not isinstance(self.task_, Multilabel):
+            return y
+        return [np.flatnonzero(row).tolist() for row in np.asarray(y)]
+
+    def _task(self, y: Any) -> tuple[Task, np.ndarray]:
+        """What is learned, and what heads learn from. Sets `classes_`."""
+        if np.ndim(y) == 2 and type_of_target(y) == "multilabel-indicator":
+            answers = np.asarray(y.toarray() if hasattr(y, "toarray") else y).astype(np.int64)
+            self.classes_ = np.arange(answers.shape[1])
+            return Multilabel(tuple(self.classes_.tolist())), answers
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        if self.order is not None:
+            ordered = Ordinal.of("y", y.tolist(), list(self.order))
+            self.classes_ = np.array(ordered.classes, dtype=y.dtype)
+            return ordered, ordered.encode(y.tolist(), "y")
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            only = self.classes_.tolist()[0]
+            raise UsageError(f"Got 1 class: all labels are {only!r}.", expected="A classifier needs at least two.")
+        return Classification(tuple(self.classes_.tolist())), codes
+
+
+class TransferRegressor(RegressorMixin, Transfer):  # type: ignore[misc]  # scikit-learn is untyped
+    """A small model of a number on frozen features.
+
+    Args:
+        backbone: an id or a `PretrainedModel`; not needed for features already made.
+        layer: a layer, or several to choose from.
+        pooling: see `PretrainedModel.extract_features`.
+        head: a name (`ridge`, `svm`, `svm-rbf`, `knn`, `mlp`, `mlp:256,relu`), `auto` to choose by cross-validation, a
+            scikit-learn regressor, or torch layers with one output.
+        penalty: how simple the head has to be; larger is simpler. None is the head's own default, of `ridge` the best
+            in leave-one-out, or, where something is chosen, the best in cross-validation.
+        batch_size: items in one forward pass; of texts, 64 tokens for each.
+        device: `cpu`, `cuda`, `mps` or `auto`.
+        precision: `float32` or `bfloat16`; see `PretrainedModel.load`.
+        engine: `auto`, `eager`, `openvino`, `onnxruntime` or `compile`; see there.
+        store: a folder; by default `ICECORE_STORE` or the user's cache directory.
+        random_state: seed of the head and of the choice.
+
+    Attributes:
+        head_: the fitted head.
+        layers_: the layer that it reads, or several whose features are put side by side.
+        task_: what was learned.
+        tuning_: what the last `fine_tune` did.
+        network_: the tuned network, where it was adopted.
+
+    Example:
+        >>> X = np.float32([[0, 0], [1, 0], [2, 0], [3, 1], [4, 1], [5, 0]])
+        >>> TransferRegressor().fit(X, 2 * X[:, 0] + 1).predict(np.float32([[2.5, 0]])).round(1).tolist()
+        [6.0]
+    """
+
+    def __init__(
+        self,
+        backbone: str | PretrainedModel | None = None,
+        layer: str | int | Sequence[str | int] = "last",
+        pooling: str | Sequence[str] = "mean",
+        head: Any = "ridge",
+        *,
+        penalty: float | None = None,
+        batch_size: int = 32,
+        device: str = "auto",
+        precision: str = "float32",
+        engine: str = "auto",
+        store: Any = None,
+        random_state: Any = 0,
+    ) -> None:
+        self.backbone = backbone
+        self.layer = layer
+        self.pooling = pooling
+        self.head = head
+        self.penalty = penalty
         self.batch_size = batch_size
         self.device = device
         self.precision = precision
@@ -211,109 +266,20 @@ class TransferClassifier(ClassifierMixin, _OnFeatures):  # type: ignore[misc]  #
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Fit the head on features of X, (n,) inputs or (n, d) features, and labels y, (n,)."""
-        if y is None:
-            raise UsageError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
+        """Fit the head on features of X, (n,) inputs or (n, d) features, and numbers y, (n,)."""
+        _require_targets(self, y)
         plain = not holds_items(X)
         if plain:
-            X, y = validate_data(self, X, y, dtype=np.float32)
-        codes, self.network_ = self._encoded(y), None
-        matrices = {_GIVEN: X} if plain else self._extracted(X)
-        found = len(next(iter(matrices.values())))
-        if found != len(codes):
-            raise UsageError(f"Got {found} inputs and {len(codes)} labels.", expected="One label for each input.")
-        options: dict[str, Any] = {"class_weight": "balanced" if self.balanced else None, "seed": self._seed()}
-        candidate = self._candidate(matrices, codes, **options)
-        self.layers_ = candidate.layer
-        self.head_ = heads.make(candidate.head, penalty=candidate.penalty, **options)
-        self.head_.fit(features_of(matrices, candidate.layer), codes, n_classes=len(self.classes_))
-        return self
-
-    def fine_tune(
-        self,
-        X: Any,
-        y: Any,
-        *,
-        unfreeze: int | str = 2,
-        folds: int | None = None,
-        keep: bool = False,
-        **training: Any,
-    ) -> Self:
-        """Train the network's last blocks on inputs, after `fit`, and adopt them where that pays.
-
-        See `TransferModel.fine_tune`; `tuning_` holds its report. Raises UsageError for features already made, which
-        have no network below them.
-
-        Example:
-            >>> images = np.random.default_rng(0).integers(0, 255, (20, 32, 32, 3), dtype=np.uint8)
-            >>> images[::2] //= 4
-            >>> model = TransferClassifier("icecore:vision-s@random").fit(images, ["dark", "light"] * 10)
-            >>> model = model.fine_tune(images, ["dark", "light"] * 10, unfreeze=1, epochs=1, folds=1)
-            >>> model.tuning_.adopted, model.predict(images[:2]).tolist()
-            (False, ['dark', 'light'])
-        """
-        check_is_fitted(self)
-        if not holds_items(X) or self.layers_ == _GIVEN:
-            raise UsageError(
-                "Features already made cannot be fine-tuned: there is no network below them.",
-                do="Fit on inputs (paths, images, texts) with a backbone, and give these.",
-            )
-        backbone = self._backbone()
-        defaults = {"class_weight": "balanced" if self.balanced else None, "seed": self._seed()}
-        self.tuning_, tuned = tune(
-            self._predictor(backbone),
-            read(X, y=y, labelled=True, modality=backbone.modality),
-            Request(training_settings(unfreeze=unfreeze, **defaults | training), folds, keep),
-            store=open_store(self.store),
-            progress=Silent(),
-            batch_size=self.batch_size,
-            strict=True,
-        )
-        if self.tuning_.adopted:
-            self.network_ = PretrainedModel(tuned.backbone, changes=tuned.changes, base=tuned.base)
-            self.head_, self.layers_ = tuned.heads["label"], LAST
-        return self
-
-    def _predictor(self, backbone: Extractor) -> Predictor:
-        """The fitted head on the network, as fine-tuning takes it."""
-        names = [self.layers_] if isinstance(self.layers_, str) else self.layers_
-        net = self._network if isinstance(self._network, PretrainedModel) else PretrainedModel(backbone)
-        columns = named(self._columns(backbone))
-        manifest = bare_manifest(backbone, [columns[name] for name in names], self.classes_.tolist(), self.head_)
-        return Predictor(manifest, backbone, {"label": self.head_}, changes=net.changes, base=net.base)
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities, float64 (n, k), in the order of `classes_`."""
-        check_is_fitted(self)
-        return self.head_.predict_proba(features_of(self._matrices(X), self.layers_))
+            X, y = validate_data(self, X, y, dtype=np.float32, y_numeric=True)
+        numbers = Regression().encode(column_or_1d(y, warn=True).tolist(), "y")
+        self.network_ = None
+        return self._fit({GIVEN: X} if plain else self._extracted(X), Regression(), numbers)
 
     def predict(self, X: Any) -> np.ndarray:
-        """The most probable label of each input, (n,)."""
-        proba = self.predict_proba(X)
-        labels: np.ndarray = self.classes_[proba.argmax(1)]
-        return labels
+        """Numbers, float64 (n,)."""
+        return self._says(X)[:, 0]
 
-    def _encoded(self, y: Any) -> np.ndarray:
-        """Class codes of the labels, (n,). Sets `classes_`."""
-        y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            only = self.classes_.tolist()[0]
-            raise UsageError(f"Got 1 class: all labels are {only!r}.", expected="A classifier needs at least two.")
-        return codes
 
-    def _candidate(self, matrices: dict[str, np.ndarray], codes: np.ndarray, **options: Any) -> Candidate:
-        """What is to be fitted: as said, or chosen where several layers or heads are open. A given penalty stays."""
-        open_head = isinstance(self.head, str) and self.head == "auto"
-        if not open_head and len(matrices) == 1:
-            return Candidate(next(iter(matrices)), self.head, self.penalty)
-        if open_head and self.penalty is not None:
-            raise UsageError("head='auto' chooses its own penalty.", do="Leave the penalty out, or name a head.")
-        found = choose(matrices, codes, len(self.classes_), heads=[self.head], **options).candidate
-        return Candidate(found.layer, found.head, found.penalty if self.penalty is None else self.penalty)
-
-    def _seed(self) -> int:
-        if isinstance(self.random_state, int):
-            return self.random_state
-        return int(check_random_state(self.random_state).randint(1 << 31))
+def _require_targets(estimator: Any, y: Any) -> None:
+    if y is None:
+        raise UsageError(f"{type(estimator).__name__} requires y to be passed, but the target y is None.")

@@ -12,9 +12,9 @@ from threadpoolctl import threadpool_limits
 from icecore.api.labels import Labels
 from icecore.api.reports import Metrics, TargetReport
 from icecore.artifact import TargetEvidence
-from icecore.evaluation import majority_baseline
-from icecore.features import Progress
-from icecore.heads import Head, make
+from icecore.backbones import INPUT
+from icecore.evaluation import duplicate_groups
+from icecore.features import Features, Progress
 from icecore.heads import Rows as HeadRows
 from icecore.selection import (
     Candidate,
@@ -29,9 +29,10 @@ from icecore.selection import (
     nested,
     test_apart,
 )
+from icecore.tasks import AnyHead, Task
 
 RAW = "raw_input"
-MAJORITY = "majority_class"
+_COVERED = 0.95  # of new numbers lie in the interval around a predicted one
 _STEADY = 1000  # predictions that figures of small data should be averaged over
 _STEADY_AUTO = 200  # likewise where every fold makes a choice anew, which takes its time
 
@@ -64,13 +65,23 @@ class Rows:
     splits: np.ndarray | None
 
 
+def rows_of(features: Features, *, in_store: bool) -> Rows:
+    """The items of features, which stay in the store where they are too large."""
+    read = features.stored if in_store else features.matrix
+    matrices = {name: read(column) for name, column in features.named().items() if column.layer != INPUT}
+    raw = read(INPUT) if INPUT in features.layers else None
+    splits = features.dataset.splits
+    leaves_some = splits is not None and set(splits.tolist()) - {"train"}
+    return Rows(matrices, raw, duplicate_groups(features.origins), splits if leaves_some else None)
+
+
 @dataclass(frozen=True, slots=True)
 class FittedTarget:
     """A fitted head, the layers that it reads, how it did, and what has to be said of it aloud."""
 
     labels: Labels
     candidate: Candidate
-    head: Head
+    head: AnyHead
     report: TargetReport
     evidence: TargetEvidence
     notes: tuple[str, ...] = ()
@@ -93,35 +104,54 @@ def _fit_target(labels: Labels, rows: Rows, settings: Settings, progress: Progre
         head = result.head
     else:
         head = fit_candidate(
-            candidate, rows.features, labels.codes, len(labels.classes),
+            candidate, rows.features, labels.y, labels.task,
             class_weight=settings.class_weight, seed=settings.seed,
         )  # fmt: skip
     report = TargetReport(
         name=labels.name,
+        task=labels.task.name,
+        described=labels.task.described,
         classes=labels.classes,
         layer=_joined(candidate),
         layer_title=layer_name(candidate.layer),
-        head=_described(candidate),
+        head=_described(candidate, labels.task),
         chosen_because=result.choice.reason,
+        score=labels.task.score_name,
         by_layer=_best_by_layer(result.choice),
         metrics=result.metrics(seed=settings.seed),
         baselines=_baselines(labels, result, rows, settings, progress),
         evaluation=_how(result, labels, settings, given_split=rows.splits is not None),
+        interval=None if labels.classes else _half_width(result),
     )
-    return FittedTarget(labels, candidate, head, report, _target_evidence(labels, result), _notes(result))
+    notes = (*labels.notes, *_notes(result))
+    return FittedTarget(labels, candidate, head, report, _target_evidence(labels, result), notes)
 
 
 def _target_evidence(labels: Labels, result: Nested | HeldOut) -> TargetEvidence:
+    n, k = len(labels.y), max(1, len(labels.classes))
     if isinstance(result, Nested):
-        proba, scored = result.out_of_fold.mean_proba, result.out_of_fold.tested
+        proba, scored = result.out_of_fold.mean_proba[:, :k], result.out_of_fold.tested
     else:
-        proba, scored = np.full((len(labels.codes), len(labels.classes)), np.nan), np.zeros(len(labels.codes), bool)
-        proba[result.test_rows], scored[result.test_rows] = result.proba, True
-    return TargetEvidence(labels.name, "classification", labels.classes, labels.codes, proba, scored)
+        proba, scored = np.full((n, k), np.nan), np.zeros(n, bool)
+        proba[result.test_rows], scored[result.test_rows] = result.proba[:, :k], True
+    return TargetEvidence(labels.name, labels.task.name, labels.classes, labels.y, proba, scored)
+
+
+def _half_width(result: Nested | HeldOut) -> float | None:
+    """How far off 95 % of new numbers are at most, by split conformal prediction (Vovk et al. 2005) on the rows that
+    models had not seen. None where these are too few to say.
+    """
+    if isinstance(result, HeldOut):
+        off, n = np.abs(result.proba[:, 0] - result.y), len(set(result.groups.tolist()))
+    else:
+        y, said, how = result.out_of_fold.stacked()
+        off, n = np.abs(said[:, 0] - y), len(set(how["groups"].tolist()))
+    share = np.ceil(_COVERED * (n + 1)) / n
+    return float(np.quantile(off, share, method="higher")) if share <= 1 else None
 
 
 def _evaluated(labels: Labels, rows: Rows, settings: Settings, progress: Progress, label: str) -> Nested | HeldOut:
-    data: tuple[Any, np.ndarray, int] = (rows.features, labels.codes, len(labels.classes))
+    data: tuple[Any, np.ndarray, Any] = (rows.features, labels.y, labels.task)
     options: dict[str, Any] = {
         "heads": [settings.head],
         "class_weight": settings.class_weight,
@@ -131,7 +161,7 @@ def _evaluated(labels: Labels, rows: Rows, settings: Settings, progress: Progres
         told = Percent(task.advance)
         splits = rows.splits
         if splits is None and not in_memory(rows.features):
-            splits = test_apart(labels.codes, rows.groups, seed=settings.seed)
+            splits = test_apart(labels.task.strata(labels.y), rows.groups, seed=settings.seed)
         if splits is not None:
             return held_out(*data, splits, rows.groups, progress=told, **options)
         repeats = _repeats(settings, labels)
@@ -141,32 +171,38 @@ def _evaluated(labels: Labels, rows: Rows, settings: Settings, progress: Progres
 def _baselines(
     labels: Labels, result: Nested | HeldOut, rows: Rows, settings: Settings, progress: Progress
 ) -> dict[str, Metrics]:
-    """The majority class, and the chosen head on the inputs themselves, with the same penalty search and rows."""
-    codes, k = labels.codes, len(labels.classes)
+    """The one that knows nothing of the inputs (the majority class, the mean value), and the chosen head on the inputs
+    themselves, with the same penalty search and rows.
+
+    Beside out-of-fold figures the first has seen the rows tested: a constant can hardly overfit, while shares that
+    change from fold to fold run against the labels tested, and would make the floor look lower than it is.
+    """
+    task, y = labels.task, labels.y
     if isinstance(result, HeldOut):
-        floor = majority_baseline(codes[result.fit_rows], result.y, k, groups=result.groups)
+        seen, truth, groups = y[result.fit_rows], result.y, result.groups
     else:
         tested = result.out_of_fold.tested
-        floor = majority_baseline(codes[tested], codes[tested], k, groups=rows.groups[tested])
+        seen, truth, groups = y[tested], y[tested], rows.groups[tested]
+    floor = {task.floor_name: task.metrics(truth, np.tile(task.floor(seen), (len(truth), 1)), groups=groups)}
     if rows.raw is None:
-        return {MAJORITY: floor}
-    same = replace(settings, head=_of_any_width(result.choice.candidate.head), repeats=1)
+        return floor
+    same = replace(settings, head=_of_any_width(result.choice.candidate.head, task.fallback), repeats=1)
     on_raw = replace(rows, features={"input": rows.raw}, raw=None)
     compared = _evaluated(labels, on_raw, same, progress, f"raw-input baseline for {labels.name}")
-    return {RAW: compared.metrics(seed=settings.seed), MAJORITY: floor}
+    return {RAW: compared.metrics(seed=settings.seed), **floor}
 
 
-def _of_any_width(head: Any) -> Any:
-    """The head; for layers of the user's own, which fit the width that they were made for, `logistic`."""
+def _of_any_width(head: Any, fallback: str) -> Any:
+    """The head; for layers of the user's own, which fit the width that they were made for, another."""
     named = isinstance(head, str) and not head.startswith("torch:")
-    return head if named or hasattr(head, "get_params") else "logistic"
+    return head if named or hasattr(head, "get_params") else fallback
 
 
 def _repeats(settings: Settings, labels: Labels) -> int:
     if settings.repeats is not None:
         return settings.repeats
     steady = _STEADY_AUTO if settings.head == "auto" else _STEADY
-    return int(np.clip(steady // len(labels.codes), 1, 5))
+    return int(np.clip(steady // len(labels.y), 1, 5))
 
 
 def _notes(result: Nested | HeldOut) -> tuple[str, ...]:
@@ -194,7 +230,7 @@ def _best_by_layer(choice: Choice) -> dict[str, float]:
     best: dict[str, float] = {}
     for scored in choice.table:
         name = layer_name(scored.candidate.layer)
-        best[name] = max(best.get(name, 0.0), scored.score)
+        best[name] = max(best.get(name, -np.inf), scored.score)
     return best
 
 
@@ -202,9 +238,9 @@ def _joined(candidate: Candidate) -> str:
     return candidate.layer if isinstance(candidate.layer, str) else "+".join(candidate.layer)
 
 
-def _described(candidate: Candidate) -> str:
+def _described(candidate: Candidate, task: Task) -> str:
     """The head with its penalty, such as `svm-rbf, penalty 0.1`."""
-    spec = candidate.head if isinstance(candidate.head, str) else make(candidate.head).name
+    spec = candidate.head if isinstance(candidate.head, str) else task.make(candidate.head).name
     return spec if candidate.penalty is None else f"{spec}, penalty {candidate.penalty:g}"
 
 

@@ -20,6 +20,7 @@ from icecore.data import BadItem, Dataset, Item, load
 from icecore.errors import BadItemError
 from icecore.evaluation import duplicate_groups
 from icecore.features import Progress
+from icecore.tasks import Multilabel, Regression, guessed, labels_in
 
 _THREADS = 4
 
@@ -49,12 +50,28 @@ class ModelInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class NumbersInfo:
+    """The numbers of a target: the least, the mean, the largest, and their standard deviation."""
+
+    least: float
+    mean: float
+    most: float
+    spread: float
+
+    @staticmethod
+    def of(y: np.ndarray) -> NumbersInfo:
+        """Of numbers (n,)."""
+        return NumbersInfo(float(y.min()), float(y.mean()), float(y.max()), float(y.std()))
+
+
+@dataclass(frozen=True, slots=True)
 class DataInfo:
     """A data set, every item of it decoded.
 
     Attributes:
         items: number of good items.
-        classes: for each target, how many items of each class.
+        classes: for each target of classes or labels, how many items of each.
+        numbers: for each target that holds numbers, what is known of them.
         splits: how many items of each given split; empty where none is given.
         duplicates: number of items that equal an earlier one.
         conflicts: names of items that equal an earlier one and have another label.
@@ -65,6 +82,7 @@ class DataInfo:
     modality: str
     items: int
     classes: dict[str, dict[Any, int]]
+    numbers: dict[str, NumbersInfo]
     splits: dict[str, int]
     duplicates: int
     conflicts: list[str]
@@ -138,18 +156,28 @@ def _data(dataset: Dataset, progress: Progress) -> DataInfo:
     rows, bad = _decoded(dataset, progress)
     good = np.array([row is not None for row in rows], dtype=bool)
     kept = dataset.take(good)
+    numeric = {name: values for name, values in kept.targets.items() if guessed(values.tolist()) == Regression.name}
+    numbers = {name: NumbersInfo.of(Regression().encode(values.tolist(), name)) for name, values in numeric.items()}
     groups = duplicate_groups([row for row in rows if row is not None])
     return DataInfo(
         source=dataset.source,
         modality=dataset.modality,
         items=len(kept),
-        classes={name: dict(sorted(Counter(values.tolist()).items())) for name, values in kept.targets.items()},
+        classes={name: _counts(values.tolist()) for name, values in kept.targets.items() if name not in numbers},
+        numbers=numbers,
         splits={} if kept.splits is None else dict(Counter(kept.splits.tolist())),
         duplicates=len(groups) - len(set(groups.tolist())),
         conflicts=_conflicts(kept, groups),
         bad=sorted([*dataset.bad, *bad], key=lambda item: item.row),
         notes=dataset.notes,
     )
+
+
+def _counts(values: Sequence[Any]) -> dict[Any, int]:
+    """How many items of each class, or of each label where a row has several."""
+    if guessed(values) == Multilabel.name:
+        values = [label for value in values for label in labels_in(value)]
+    return dict(sorted(Counter(values).items()))
 
 
 def _decoded(dataset: Dataset, progress: Progress) -> tuple[list[bytes | None], list[BadItem]]:

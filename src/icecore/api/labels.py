@@ -1,59 +1,166 @@
-"""Labels and class codes: what a target can be learned from, and how a saved model recognises its classes again."""
+"""Targets as heads learn from them: which task each is, and its labels as arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from icecore.errors import DataError
+from icecore.artifact import TargetRef
+from icecore.errors import DataError, UsageError
 from icecore.features import Features
+from icecore.tasks import TASKS, Multilabel, Task, answer, learned, remarks
+
+JOINED = "labels"  # the target that several columns of 0 and 1 make
+MULTILABEL = Multilabel.name
 
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """One target's labels: names of the classes and a code for each item."""
+    """One target.
+
+    Attributes:
+        name: of the target.
+        task: what is learned, with its classes.
+        y: what heads learn from, (n, ...): class codes, numbers, or 0 and 1 for each label.
+        sources: the columns that it was made of, where these are several.
+        notes: what is to be said of it aloud.
+    """
 
     name: str
-    classes: tuple[Any, ...]
-    codes: np.ndarray
+    task: Task
+    y: np.ndarray
+    sources: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def classes(self) -> tuple[Any, ...]:
+        """Labels, in the order of the probabilities; none of numbers."""
+        return self.task.classes
+
+    @property
+    def codes(self) -> np.ndarray:
+        """Class codes, (n,); `y` under the name that it has for classes."""
+        return self.y
 
 
-def encode(name: str, values: np.ndarray) -> Labels:
-    """Class codes of labels, classes sorted. Raises DataError where there are not at least two classes.
+class Wanted:
+    """Which task each target is to be, as users say it.
+
+    Args:
+        task: one name for all targets, or one by target, also as `TARGET=TASK`; None to guess.
+        order: of ordinal classes, the lowest first: a sequence, a text with commas, or one by target, also as
+            `TARGET=low,high`.
+
+    Raises UsageError for a task that there is not.
+
+    Example:
+        >>> wanted = Wanted(["size=ordinal"], ["size=small,big"])
+        >>> wanted.task_of("size"), wanted.order_of("size"), wanted.task_of("price")
+        ('ordinal', ['small', 'big'], None)
+    """
+
+    def __init__(self, task: Any = None, order: Any = None) -> None:
+        self._tasks, self._orders = _by_target(task), _orders(order)
+        for name in self._tasks.values():
+            if name not in TASKS:
+                raise UsageError(f"There is no task {name!r}.", expected=f"One of {', '.join(TASKS)}.")
+
+    def task_of(self, target: str) -> str | None:
+        """The task asked for; None to guess."""
+        return self._tasks.get(target, self._tasks.get(""))
+
+    def order_of(self, target: str) -> list[Any] | None:
+        """The order asked for."""
+        return self._orders.get(target, self._orders.get(""))
+
+    @property
+    def joins(self) -> bool:
+        """Whether several columns are to make one target of several labels."""
+        return self._tasks.get("") == MULTILABEL
+
+    def require_known(self, targets: Sequence[str]) -> None:
+        """Raise UsageError where something is said of a target that there is not."""
+        strange = [name for name in (*self._tasks, *self._orders) if name and name not in targets]
+        if strange:
+            raise UsageError(
+                f"A task or an order is given for {strange[0]!r}.", expected=f"The targets are {', '.join(targets)}."
+            )
+
+
+def encode(name: str, values: np.ndarray, task: str | None = None, order: Sequence[Any] | None = None) -> Labels:
+    """One target's labels. Raises DataError where they cannot be learned, UsageError where that makes no sense.
 
     Example:
         >>> encode("species", np.array(["cat", "dog", "cat"], dtype=object)).codes.tolist()
         [0, 1, 0]
     """
-    plain = values.tolist()
-    _require_classes(name, plain)
-    try:
-        classes = sorted(set(plain))
-    except TypeError:  # labels of different types have no order of their own
-        classes = sorted(set(plain), key=lambda label: (type(label).__name__, str(label)))
-    if len(classes) < 2:
-        came = f"the only label is {classes[0]!r}" if classes else "there are no labelled items"
-        raise DataError(f"The target {name!r} cannot be learned: {came}.", expected="At least two classes.")
-    code = {label: number for number, label in enumerate(classes)}
-    return Labels(name, tuple(classes), np.array([code[label] for label in plain], dtype=np.int64))
+    made = learned(name, values, task, order)
+    said = remarks(name, made, values, asked=task is not None)
+    return Labels(name, made, made.encode(values.tolist(), name), notes=tuple(said))
 
 
-def codes_of(values: Sequence[Any], name: str, classes: Sequence[Any]) -> np.ndarray:
-    """Class codes of labels, (n,). A table of texts says "3" for the class 3. Raises DataError for unknown labels."""
-    code = {label: number for number, label in enumerate(classes)}
-    spelled = {text: number for label, number in code.items() for text in _spellings(label)}
-    found = [code.get(value, next((spelled[t] for t in _spellings(value) if t in spelled), -1)) for value in values]
-    unknown = sorted({str(value) for value, number in zip(values, found, strict=True) if number < 0})
-    if unknown:
+def encoded(targets: Mapping[str, np.ndarray], wanted: Wanted) -> list[Labels]:
+    """Every target's labels; several columns that are to make labels together make one target."""
+    wanted.require_known(list(targets))
+    if wanted.joins and len(targets) > 1:
+        y = joined(targets)
+        if not y.any():
+            raise DataError("No row has any of the labels.", expected=f"A 1 in one of {', '.join(targets)}.")
+        return [Labels(JOINED, Multilabel(tuple(targets)), y, tuple(targets))]
+    return [encode(name, values, wanted.task_of(name), wanted.order_of(name)) for name, values in targets.items()]
+
+
+def joined(columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    """(n, k), 1 where a column says yes. Raises DataError for a column that holds anything but 0 and 1."""
+    return np.array([[answer(value, name) for value in values] for name, values in columns.items()], np.int64).T
+
+
+def table_columns(targets: Sequence[TargetRef]) -> list[str]:
+    """The columns of a table that a model's targets are made of."""
+    return [column for target in targets for column in (target.sources or (target.name,))]
+
+
+def values_of(given: Mapping[str, np.ndarray], targets: Sequence[TargetRef]) -> dict[str, np.ndarray]:
+    """Labels as data hold them by the model's own target names; with one of each, the names need not agree.
+
+    Columns that make one target together come as lists of its labels. Raises DataError where one is missing.
+    """
+    if len(given) == len(targets) == 1:
+        return {targets[0].name: next(iter(given.values()))}
+    missing = [name for name in table_columns(targets) if name not in given]
+    if missing:
         raise DataError(
-            f"The data has labels of {name!r} that the model does not know: {', '.join(unknown[:5])}.",
-            expected=f"Its classes are {', '.join(map(str, classes))}.",
-            do="Evaluate on data with these classes, or fit again with the new ones.",
+            f"The data has no column {', '.join(missing)}.",
+            expected=f"The model's targets are {', '.join(target.name for target in targets)}.",
+            do="Name the columns of labels with --target.",
         )
-    return np.array(found, dtype=np.int64)
+    return {target.name: _listed_labels(given, target) for target in targets}
+
+
+def _listed_labels(given: Mapping[str, np.ndarray], target: TargetRef) -> np.ndarray:
+    if not target.sources:
+        return given[target.name]
+    found = np.empty(len(next(iter(given.values()))), object)
+    there = joined({name: given[name] for name in target.sources}).astype(bool)
+    found[:] = [[name for name, own in zip(target.sources, row, strict=True) if own] for row in there]
+    return found
+
+
+def columns_of(y: Any, wanted: Wanted) -> Any:
+    """Targets as they were given; a matrix (n, k) of 0 and 1 for several labels as columns `0`, `1`, ..."""
+    if wanted.joins and isinstance(y, np.ndarray) and y.ndim == 2:
+        return {str(number): column for number, column in enumerate(y.T)}
+    return y
+
+
+def require_balance(class_weight: Any, labels: Sequence[Labels]) -> None:
+    """Raise UsageError where classes are to be balanced and there are none."""
+    if class_weight is not None and all(not label.classes for label in labels):
+        raise UsageError("There are no classes to balance: the target is a number.", do="Leave --balanced out.")
 
 
 def require_items(features: Features) -> None:
@@ -67,17 +174,31 @@ def require_items(features: Features) -> None:
     )
 
 
-def _require_classes(name: str, values: Sequence[Any]) -> None:
-    numbers = [value for value in values if isinstance(value, float) and not value.is_integer()]
-    if numbers:
-        raise DataError(
-            f"The target {name!r} holds fractional numbers, such as {numbers[0]:g}.",
-            expected="Classes: texts, whole numbers or truth values. This version does not predict quantities.",
-            do="Give ranges names, or choose another column with --target (target=).",
-        )
+def _by_target(given: Any) -> dict[str, str]:
+    """By target, "" for all of them."""
+    if given is None:
+        return {}
+    if isinstance(given, Mapping):
+        return {str(name): str(value) for name, value in given.items()}
+    parts = [given] if isinstance(given, str) else list(given)
+    pairs = [part.rpartition("=") for part in parts]
+    return {target: name for target, _, name in pairs}
 
 
-def _spellings(label: Any) -> tuple[str, ...]:
-    """How a label may be written: a number that is whole also without a fraction."""
-    whole = isinstance(label, float) and label.is_integer()
-    return (str(label), str(int(label))) if whole else (str(label),)
+def _orders(given: Any) -> dict[str, list[Any]]:
+    if given is None:
+        return {}
+    if isinstance(given, Mapping):
+        return {str(name): _listed(value) for name, value in given.items()}
+    if isinstance(given, str):
+        given = [given]
+    if all(isinstance(part, str) and ("," in part or "=" in part) for part in given):
+        pairs = [part.partition("=") if "=" in part else ("", "", part) for part in given]
+        return {target: _listed(order) for target, _, order in pairs}
+    return {"": list(given)}
+
+
+def _listed(order: Any) -> list[Any]:
+    if isinstance(order, str):
+        return json.loads(order) if order.startswith("[") else [part.strip() for part in order.split(",")]
+    return list(order)

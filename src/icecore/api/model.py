@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import numpy as np
-
-from icecore import artifact, heads
+from icecore import artifact
 from icecore.api import describing
-from icecore.api.fitting import Rows, Settings, fit_target
+from icecore.api.fitting import Settings, fit_target, rows_of
 from icecore.api.guessing import read_for
-from icecore.api.labels import encode, require_items
+from icecore.api.labels import Labels, Wanted, columns_of, encoded, require_balance, require_items
 from icecore.api.options import columns_for, open_progress, open_store
 from icecore.api.pretrained import PretrainedModel
 from icecore.api.reports import Evaluation, FitReport, TuningReport
 from icecore.api.scoring import read_labelled, score
 from icecore.api.tuning import Request, read_data, training_settings, tune
 from icecore.artifact import Evidence, Manifest, Predictions, Predictor
-from icecore.backbones import INPUT
 from icecore.data import Dataset
 from icecore.errors import UsageError
-from icecore.evaluation import duplicate_groups
 from icecore.features import Features, Progress, extract, too_large
 from icecore.prefix import raw_columns
 from icecore.prefix.engines import require_engine
@@ -40,7 +36,7 @@ class TransferModel:
 
     Args:
         net: a `PretrainedModel`, or the id of one.
-        head: a name, `auto` (layer, head and penalty by cross-validation), a scikit-learn classifier or torch layers.
+        head: a name, `auto` (layer, head and penalty by cross-validation), a scikit-learn estimator or torch layers.
         layers: a layer or several to choose from; by default every block and `last` for `auto`, else `last`.
         pooling: see `PretrainedModel.extract_features`; of several one is chosen, with the layer, by cross-validation.
         class_weight: `balanced` to let every class count the same.
@@ -48,6 +44,7 @@ class TransferModel:
         store: a folder; by default `ICECORE_STORE` or the user's cache directory.
 
     Example:
+        >>> import numpy as np
         >>> images = np.random.default_rng(0).integers(0, 255, (20, 32, 32, 3), dtype=np.uint8)
         >>> images[::2] //= 4
         >>> model = TransferModel("icecore:vision-s@random", head="ridge")
@@ -85,6 +82,8 @@ class TransferModel:
         workers: int | None = None,
         memory: int | None = None,
         strict: bool = False,
+        task: str | Sequence[str] | Mapping[str, str] | None = None,
+        order: Any = None,
         progress: Progress | bool = True,
     ) -> Self:
         """Extract features, choose and fit a head, and measure the whole procedure on rows that it has not seen.
@@ -105,28 +104,26 @@ class TransferModel:
                 that would take more stay in the store: ridge, logistic and svm are then fitted piece by piece, other
                 heads on some of the rows, and a part of the rows that is kept apart takes the place of the folds.
             strict: make bad items an error.
+            task: `classification`, `multilabel` (several labels a row), `ordinal` or `regression`, for all targets or
+                by target; by default regression for fractional or nearly all different numbers, else classification.
+            order: of ordinal classes, the lowest first, for all targets or by target; numbers have their own.
             progress: show it on standard error.
 
         Raises:
             DataError, HeadError, LayerError, BadItemsError (strict).
         """
-        self._require_head()
-        told = open_progress(progress)
+        told, wanted = open_progress(progress), Wanted(task, order)
+        y = columns_of(y, wanted)
         dataset = read_for(self.net.backbone, data, y=y, target=target, input_col=input_col, labelled=True)
-        for name, values in dataset.targets.items() if len(dataset) else ():
-            encode(name, values)  # a target that cannot be learned is told before any work is done
+        # what cannot be learned is told before any work is done
+        self._require_heads(encoded(dataset.targets, wanted) if len(dataset) else [])
         features = self._extract(dataset, batch_size, workers, strict, told)
         require_items(features)
         large = too_large(features, memory)
-        read = features.stored if large else features.matrix
-        matrices = {name: read(column) for name, column in features.named().items() if column.layer != INPUT}
+        rows = rows_of(features, in_store=large)
         settings = Settings(self.head, self.class_weight, folds, repeats, self.seed)
-        labels = [encode(name, values) for name, values in features.dataset.targets.items()]
-        raw = read(INPUT) if INPUT in features.layers else None
-        rows = Rows(matrices, raw, duplicate_groups(features.origins), _splits(features.dataset))
-        fitted = [fit_target(label, rows, settings, told) for label in labels]
+        fitted = [fit_target(own, rows, settings, told) for own in encoded(features.dataset.targets, wanted)]
         self._report = FitReport(
-            "classification",
             self.net.id,
             [one.report for one in fitted],
             len(features),
@@ -162,7 +159,7 @@ class TransferModel:
         return artifact.warnings(self.manifest)
 
     def predict(self, inputs: Any, **options: Any) -> Predictions:
-        """Labels and probabilities of inputs, for a model with one target.
+        """Labels and probabilities (or numbers) of inputs, for a model with one target.
 
         Args:
             inputs: paths, a folder, a table, arrays, images or texts.
@@ -358,10 +355,11 @@ class TransferModel:
             raise UsageError("This model has not been fitted.", do="Call fit() with labelled data first.")
         return self._predictor
 
-    def _require_head(self) -> None:
-        """Raise what making the head raises, before any work is done."""
-        if not self._open:
-            heads.make(self.head, class_weight=self.class_weight, seed=self.seed)
+    def _require_heads(self, labels: Sequence[Labels]) -> None:
+        """Raise what making the heads raises."""
+        require_balance(self.class_weight, labels)
+        for own in labels if not self._open else ():
+            own.task.make(self.head, class_weight=self.class_weight, seed=self.seed)
 
     @property
     def _open(self) -> bool:
@@ -388,9 +386,3 @@ class TransferModel:
 
 def _net_of(predictor: Predictor) -> PretrainedModel:
     return PretrainedModel(predictor.backbone, changes=predictor.changes, base=predictor.base)
-
-
-def _splits(dataset: Dataset) -> np.ndarray | None:
-    """The given split, if it leaves something to score."""
-    splits = dataset.splits
-    return splits if splits is not None and set(splits.tolist()) - {"train"} else None

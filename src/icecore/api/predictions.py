@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from icecore.api.jsonable import bad_json
-from icecore.artifact import Prediction, Predictions
+from icecore.artifact import Predictions
 from icecore.errors import UsageError
 
 _FORMATS = (".csv", ".tsv", ".parquet", ".jsonl")
@@ -24,11 +24,11 @@ def predictions_json(result: Mapping[str, Predictions]) -> dict[str, Any]:
     """What `icecore predict --json` prints. Several targets nest everything but the input."""
     first = next(iter(result.values()))
     if len(result) == 1:
-        lines = [{"input": p.input, **_plain(p)} for p in first]
+        lines = [{"input": p.input, **p.to_json()} for p in first]
     else:
         together = zip(*result.values(), strict=True)
         lines = [
-            {"input": ps[0].input, **{name: _plain(p) for name, p in zip(result, ps, strict=True)}} for ps in together
+            {"input": ps[0].input, **{name: p.to_json() for name, p in zip(result, ps, strict=True)}} for ps in together
         ]
     return {"predictions": lines, "bad_items": len(first.bad), "notes": list(first.notes)}
 
@@ -44,9 +44,9 @@ def predictions_notes(result: Mapping[str, Predictions]) -> tuple[str, ...]:
 
 
 def write_predictions(result: Mapping[str, Predictions], path: Path) -> None:
-    """Write a line for each good input: `row`, `input`, `label`, `probability` and `p:CLASS`; with several targets each
-    name after the target's. The format is the file's ending. Raises UsageError for an unknown one, and where the file
-    cannot be written.
+    """Write a line for each good input: `row`, `input`, `label`, `probability` and `p:CLASS` (of several labels
+    `labels`, of a number `value`, `low` and `high`); with several targets each name after the target's. The format is
+    the file's ending. Raises UsageError for an unknown one, and where the file cannot be written.
     """
     require_format(path)
     aside = path.with_name(f".{uuid.uuid4().hex[:8]}{path.suffix}")
@@ -82,14 +82,6 @@ def require_format(path: Path) -> None:
         )
 
 
-def _plain(prediction: Prediction) -> dict[str, Any]:
-    return {
-        "label": prediction.label,
-        "probability": prediction.probability,
-        "probabilities": {str(name): p for name, p in prediction.probabilities.items()},
-    }
-
-
 def _lines(result: Mapping[str, Predictions]) -> list[dict[str, Any]]:
     first = next(iter(result.values()))
     lines: list[dict[str, Any]] = [
@@ -98,6 +90,5 @@ def _lines(result: Mapping[str, Predictions]) -> list[dict[str, Any]]:
     for target, predictions in result.items():
         prefix = f"{target}." if len(result) > 1 else ""
         for line, p in zip(lines, predictions, strict=True):
-            line |= {f"{prefix}label": p.label, f"{prefix}probability": p.probability}
-            line |= {f"{prefix}p:{name}": value for name, value in p.probabilities.items()}
+            line |= {f"{prefix}{column}": value for column, value in p.to_columns().items()}
     return lines

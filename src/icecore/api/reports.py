@@ -22,34 +22,41 @@ class TargetReport:
 
     Attributes:
         name: of the target.
-        classes: labels, in the order of the probabilities.
+        task: `classification`, `multilabel`, `ordinal` or `regression`.
+        described: what is predicted, such as `3 classes`.
+        classes: labels, in the order of the probabilities; none of numbers.
         layer: that the head reads; several are joined by `+`.
         layer_title: the same for people, short.
         head: name of the head, with its settings.
         chosen_because: how layer, head and penalty were chosen, in words.
-        by_layer: cross-validated accuracy of the best head on each layer that was compared, on the training rows.
+        score: by which it was chosen, in words.
+        by_layer: cross-validated score of the best head on each layer that was compared, on the training rows.
         metrics: of the model on rows that took no part in training or choosing.
         baselines: the same of the majority class, and of the same head on raw inputs (`logistic` for torch layers).
         evaluation: on which rows, in words.
+        interval: of a number, half the width of the interval that holds 95 % of new ones; None of classes.
     """
 
     name: str
+    task: str
+    described: str
     classes: tuple[Any, ...]
     layer: str
     layer_title: str
     head: str
     chosen_because: str
+    score: str
     by_layer: dict[str, float]
     metrics: Metrics
     baselines: dict[str, Metrics]
     evaluation: str
+    interval: float | None = None
 
 
 @dataclass
 class FitReport:
     """What a fit did. `to_json` is what `icecore fit --json` prints."""
 
-    task: str
     backbone: str
     targets: list[TargetReport]
     items: int
@@ -63,21 +70,28 @@ class FitReport:
         """Number of items set aside."""
         return len(self.bad)
 
+    @property
+    def task(self) -> str:
+        """That of all targets, or `mixed`."""
+        found = {target.task for target in self.targets}
+        return found.pop() if len(found) == 1 else "mixed"
+
     def bad_json(self) -> list[dict[str, Any]]:
         """The items set aside."""
         return bad_json(self.bad)
 
     def to_json(self) -> dict[str, Any]:
-        """One JSON object."""
+        """One JSON object; several targets nest what is of each."""
         return {
             "model": None if self.model is None else str(self.model),
-            "task": self.task,
+            "task": self.task if self.task != "mixed" else self._by_target("task"),
             "classes": self._by_target("classes"),
             "backbone": self.backbone,
             "layer": self._by_target("layer"),
             "head": self._by_target("head"),
             "metrics": self._by_target("metrics"),
             "baselines": self._by_target("baselines"),
+            **({"interval": self._by_target("interval")} if any(target.interval for target in self.targets) else {}),
             "items": self.items,
             "bad_items": self.bad_items,
             "extraction": as_json(self.extraction),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from icecore.api.guessing import read_for
-from icecore.api.labels import codes_of, require_items
+from icecore.api.labels import require_items, table_columns, values_of
 from icecore.api.reports import Metrics
 from icecore.artifact import Predictor, TargetRef
 from icecore.data import Dataset, read
 from icecore.errors import DataError
-from icecore.evaluation import duplicate_groups, metrics
+from icecore.evaluation import duplicate_groups
 from icecore.features import Features
+from icecore.tasks import task_of
 
 Targets = str | Sequence[str] | None
 
@@ -26,7 +27,7 @@ def read_labelled(data: Any, y: Any, target: Targets, input_col: Targets, predic
 
     A table's columns that are called like the model's targets are taken; where there are none, it is guessed as in fit.
     """
-    own = [found.name for found in predictor.manifest.targets]
+    own = table_columns(predictor.manifest.targets)
     options: dict[str, Any] = {"input_col": input_col, "labelled": True}
     if y is None and target is None:
         with suppress(DataError):
@@ -38,14 +39,14 @@ def score(predictor: Predictor, features: Features) -> dict[str, Metrics]:
     """Figures of every target, by its name. Raises DataError where the labels are none of the model's."""
     targets = predictor.manifest.targets
     require_items(features)
-    given = _matched(features.dataset.targets, [target.name for target in targets])
+    given = values_of(features.dataset.targets, targets)
     return {target.name: _scored(predictor, features, target, given[target.name]) for target in targets}
 
 
 def _scored(predictor: Predictor, features: Features, target: TargetRef, values: np.ndarray) -> Metrics:
-    codes = codes_of(values.tolist(), target.name, target.classes)
-    proba = predictor.probabilities(features, target)
-    return metrics(codes, proba, len(target.classes), groups=duplicate_groups(features.origins))
+    task = task_of(target.task, target.classes)
+    said = predictor.says(features, target)
+    return task.metrics(task.encode(values.tolist(), target.name), said, groups=duplicate_groups(features.origins))
 
 
 def _unseen(dataset: Dataset) -> Dataset:
@@ -53,15 +54,3 @@ def _unseen(dataset: Dataset) -> Dataset:
         return dataset
     told = replace(dataset, notes=(*dataset.notes, "Scored on the test split of the data."))
     return told.take(dataset.splits == "test")
-
-
-def _matched(given: Mapping[str, np.ndarray], names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Labels by the model's own target names; with one of each, the names need not agree."""
-    if len(given) == len(names) == 1:
-        return {names[0]: next(iter(given.values()))}
-    missing = [name for name in names if name not in given]
-    if missing:
-        raise DataError(
-            f"The data has no column {', '.join(missing)}.", expected=f"The model's targets are {', '.join(names)}."
-        )
-    return {name: given[name] for name in names}

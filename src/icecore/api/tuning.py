@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from icecore import keys
 from icecore.api.adopting import with_tuned
-from icecore.api.labels import codes_of, require_items
+from icecore.api.labels import require_items, table_columns, values_of
 from icecore.api.reports import TuningReport
 from icecore.artifact import Predictor, TargetRef
 from icecore.backbones import LAST
@@ -22,6 +22,7 @@ from icecore.features import Features, Progress, Silent, tell
 from icecore.heads import Head, make
 from icecore.prefix import Cutter, prefix_key
 from icecore.store import Store
+from icecore.tasks import task_of
 from icecore.training.boundaries import Prepared, prepare
 from icecore.training.checkpoints import Checkpoints
 from icecore.training.comparing import Comparison, FrozenTarget, compare, held_out, plan
@@ -69,7 +70,7 @@ def read_data(data: Any, y: Any, target: Any, input_col: Any, predictor: Predict
     options: dict[str, Any] = {"input_col": input_col, "labelled": True, "modality": predictor.manifest.modality}
     if y is None and target is None:
         with suppress(DataError):
-            return read(data, target=[own.name for own in predictor.manifest.targets], **options)
+            return read(data, target=table_columns(predictor.manifest.targets), **options)
     return read(data, y=y, target=target, **options)
 
 
@@ -90,7 +91,7 @@ def tune(
     require_items(prepared.features)
     for note in _notes(prepared):
         tell(progress, f"Note: {note}")
-    task = task_of(predictor, prepared.features)
+    task = learned_of(predictor, prepared.features)
     tuner = Tuner(
         cutter,
         [Stage(cut.suffix, prepared.examples[cut.place]) for cut in cuts],
@@ -118,7 +119,7 @@ def _trained(
     task, settings = tuner.task, request.settings
     parts = plan(task, features.dataset.splits, _folds(request, features), settings.seed)
     frozen = [
-        FrozenTarget(predictor.heads[target.name], predictor.matrix(features, target))
+        FrozenTarget(cast("Head", predictor.heads[target.name]), predictor.matrix(features, target))
         for target in predictor.manifest.targets
     ]
     try:
@@ -155,27 +156,23 @@ def _notes(prepared: Prepared) -> tuple[str, ...]:
     return (*prepared.notes, *prepared.features.notes)
 
 
-def task_of(predictor: Predictor, features: Features) -> Task:
+def learned_of(predictor: Predictor, features: Features) -> Task:
     """Class codes by the model's own classes. Raises DataError for labels that it does not know."""
     classes = [len(target.classes) for target in predictor.manifest.targets]
     return Task(_codes(predictor, features.dataset), classes, duplicate_groups(features.origins))
 
 
 def _codes(predictor: Predictor, dataset: Dataset) -> list[np.ndarray]:
-    targets, given = predictor.manifest.targets, dataset.targets
-    if len(given) == len(targets) == 1:
-        given = {targets[0].name: next(iter(given.values()))}
-    missing = [target.name for target in targets if target.name not in given]
-    if missing:
-        raise DataError(f"The data has no column {', '.join(missing)}.", do="Name the columns of labels with --target.")
-    return [codes_of(given[target.name].tolist(), target.name, target.classes) for target in targets]
+    targets = predictor.manifest.targets
+    given = values_of(dataset.targets, targets)
+    return [task_of(own.task, own.classes).encode(given[own.name].tolist(), own.name) for own in targets]
 
 
 def _start(predictor: Predictor, target: TargetRef, settings: TrainingSettings) -> Head:
     """The head that training starts from: the model's own where it reads `last` alone, else a logistic regression."""
     columns = [predictor.columns[i] for i in target.columns]
     if [column.layer for column in columns] == [LAST]:
-        return predictor.heads[target.name]
+        return cast("Head", predictor.heads[target.name])
     return make("logistic", class_weight=settings.class_weight, seed=settings.seed)
 
 

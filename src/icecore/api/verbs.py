@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from icecore import artifact
 from icecore.api.guessing import read_as_any
+from icecore.api.labels import Wanted, columns_of
 from icecore.api.model import TransferModel
 from icecore.api.pretrained import PretrainedModel
 from icecore.api.reports import Evaluation, Extraction, TuningReport
@@ -47,7 +48,7 @@ def fit(
     trust_remote_code: bool = False,
     **options: Any,
 ) -> TransferModel:
-    """Fit a classifier on frozen features.
+    """Fit a small model on frozen features: of classes, several labels a row, classes in an order, or numbers.
 
     Args:
         data: labelled data.
@@ -69,7 +70,7 @@ def fit(
         store: a folder for features.
         require_licence: see `PretrainedModel.load`.
         trust_remote_code: see `PretrainedModel.load`.
-        options: those of `TransferModel.fit`: target, input_col, folds, repeats, batch_size, workers,
+        options: those of `TransferModel.fit`: target, input_col, task, order, folds, repeats, batch_size, workers,
             memory, strict, progress.
 
     Returns:
@@ -79,7 +80,7 @@ def fit(
         artifact.require_writable(Path(out).expanduser())
     note = ""
     if backbone is None:
-        data, y = _read(data, y, options), None
+        data, y = _read(data, columns_of(y, Wanted(options.get("task"))), options), None
         backbone, note = _bundled(data)
     net = _net(
         backbone,

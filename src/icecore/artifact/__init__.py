@@ -9,7 +9,16 @@ from icecore.artifact.card import warnings
 from icecore.artifact.changes import Change, applied, base_key
 from icecore.artifact.evidence import EVIDENCE, Evidence, TargetEvidence
 from icecore.artifact.loading import load, read_manifest
-from icecore.artifact.predictions import Prediction, Predictions, label_array
+from icecore.artifact.predictions import (
+    LabelSetPrediction,
+    LabelSetPredictions,
+    NumberPrediction,
+    NumberPredictions,
+    Prediction,
+    Predictions,
+    RankPredictions,
+    label_array,
+)
 from icecore.artifact.predictor import Predictor, save
 from icecore.artifact.reference import describe
 from icecore.artifact.saving import require_writable
@@ -24,10 +33,15 @@ __all__ = [
     "Evidence",
     "Figure",
     "Figures",
+    "LabelSetPrediction",
+    "LabelSetPredictions",
     "Manifest",
+    "NumberPrediction",
+    "NumberPredictions",
     "Prediction",
     "Predictions",
     "Predictor",
+    "RankPredictions",
     "TargetEvidence",
     "TargetRef",
     "applied",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from icecore.artifact.schema import CHANGES, ChangeRef, Figures, Manifest, TargetRef
 from icecore.backbones.licence import non_commercial
+from icecore.evaluation import in_digits
 
-_LOWER_IS_BETTER = {"log_loss", "calibration_error"}
+_LOWER_IS_BETTER = {"log_loss", "calibration_error", "mae", "rmse"}
+_CLASSES = {"multilabel": "Labels, several a row", "ordinal": "Classes, the lowest first"}
 
 
 _EVIDENCE = """## What else is in this folder
@@ -21,7 +23,7 @@ def card(manifest: Manifest, *, with_evidence: bool = False) -> str:
     backbone = manifest.backbone
     parts = [
         f"---\nlibrary_name: icecore\nlicense: {backbone.licence}\n---\n",
-        f"# {manifest.modality.capitalize()} classifier\n",
+        f"# {manifest.modality.capitalize()} {_kind(manifest)}\n",
         f"A small model on {_features(manifest)} of `{backbone.id}`, made by icecore {manifest.icecore} on "
         f"{manifest.created[:10]} from {manifest.data.items:,} labelled items ({manifest.data.name}; "
         f"{manifest.data.bad_items} set aside).\n",
@@ -36,6 +38,10 @@ def card(manifest: Manifest, *, with_evidence: bool = False) -> str:
         *([_EVIDENCE] if with_evidence else []),
     ]
     return "\n".join(parts)
+
+
+def _kind(manifest: Manifest) -> str:
+    return "classifier" if all(target.task == "classification" for target in manifest.targets) else "model"
 
 
 def _features(manifest: Manifest) -> str:
@@ -62,7 +68,12 @@ def warnings(manifest: Manifest) -> list[str]:
 def _target(target: TargetRef, manifest: Manifest) -> str:
     layers = ", ".join(f"`{manifest.backbone.columns[i].layer}`" for i in target.columns)
     names = ", ".join(str(name) for name in target.classes)
-    head = f"Head: {target.chosen['head']} on {layers}. Classes ({len(target.classes)}): {names}.\n"
+    what = (
+        f"{_CLASSES.get(target.task, 'Classes')} ({len(target.classes)}): {names}."
+        if names
+        else "It predicts a number."
+    )
+    head = f"Head: {target.chosen['head']} on {layers}. {what}{_between(target)}\n"
     columns = {"this model": target.metrics, **target.baselines}
     header = f"| | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}\n"
     rows = "".join(
@@ -71,10 +82,17 @@ def _target(target: TargetRef, manifest: Manifest) -> str:
     return f"## Target: {target.name}\n\n{head}\n{header}{rows}\n95 % intervals; {target.evaluation}.\n"
 
 
+def _between(target: TargetRef) -> str:
+    return "" if target.interval is None else f" 95 % of new ones lie within {target.interval:.4g} of what it says."
+
+
 def _label(name: str) -> str:
     return name.replace("_", " ") + (" (lower is better)" if name in _LOWER_IS_BETTER else "")
 
 
 def _cell(figures: Figures, name: str) -> str:
     figure = figures.get(name)
-    return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})" if figure else "–"
+    if figure is None:
+        return "–"
+    value, low, high = (in_digits(each) for each in (figure.value, figure.low, figure.high))
+    return f"{value} ({low} to {high})"

@@ -11,7 +11,6 @@ import numpy as np
 from pydantic import ValidationError
 from safetensors.numpy import load as unpacked
 
-from icecore import heads
 from icecore.artifact import changes
 from icecore.artifact.evidence import EVIDENCE
 from icecore.artifact.files import read_checked
@@ -20,7 +19,7 @@ from icecore.artifact.reference import check, resolve
 from icecore.artifact.schema import HEADS, MANIFEST, SCHEMA, Manifest
 from icecore.backbones import Extractor, Licence, licence
 from icecore.errors import ArtifactError
-from icecore.heads import Head
+from icecore.tasks import AnyHead, task_of
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -91,10 +90,10 @@ def load(
     )
 
 
-def _heads(path: Path, manifest: Manifest) -> dict[str, Head]:
+def _heads(path: Path, manifest: Manifest) -> dict[str, AnyHead]:
     arrays = read_checked(path / HEADS, manifest.heads, unpacked, "fit")
     return {
-        target.name: heads.restore(target.head, _of(arrays, f"{number}."))
+        target.name: task_of(target.task, target.classes).restore(target.head, _of(arrays, f"{number}."))
         for number, target in enumerate(manifest.targets)
     }
 

@@ -12,14 +12,15 @@ import numpy as np
 from icecore.artifact import saving
 from icecore.artifact.changes import Change
 from icecore.artifact.evidence import Evidence, read_evidence
-from icecore.artifact.predictions import Predictions
+from icecore.artifact.predictions import LabelSetPredictions, NumberPredictions, Predictions, RankPredictions
 from icecore.artifact.schema import Manifest, TargetRef
 from icecore.backbones import Extractor
 from icecore.data import Dataset
 from icecore.features import Features, Progress, extract
-from icecore.heads import Head, Rows, SideBySide, pieces
+from icecore.heads import Rows, SideBySide, pieces
 from icecore.prefix import Column
 from icecore.store import Store
+from icecore.tasks import AnyHead, task_of
 
 
 class Predictor:
@@ -38,7 +39,7 @@ class Predictor:
         self,
         manifest: Manifest,
         backbone: Extractor,
-        fitted: Mapping[str, Head],
+        fitted: Mapping[str, AnyHead],
         *,
         changes: Sequence[Change] = (),
         base: Extractor | None = None,
@@ -73,11 +74,16 @@ class Predictor:
         return rows[: len(rows)]
 
     def probabilities(self, features: Features, target: TargetRef) -> np.ndarray:
-        """What a target's head says of the items, (n, k). Features are read piece by piece."""
-        proba = np.empty((len(features), len(target.classes)))
+        """The probabilities of a target's classes for the items, (n, k); of a number its value, (n, 1)."""
+        return self.says(features, target)[:, : max(1, len(target.classes))]
+
+    def says(self, features: Features, target: TargetRef) -> np.ndarray:
+        """What a target's head says of the items, (n, width), see `icecore.tasks`. Features are read piece by piece."""
+        task, head = task_of(target.task, target.classes), self.heads[target.name]
+        said = np.empty((len(features), task.width))
         for at, rows in pieces(self._rows(features, target)) if len(features) else ():
-            proba[at] = self.heads[target.name].predict_proba(rows)
-        return proba
+            said[at] = task.says(head, rows)
+        return said
 
     def _rows(self, features: Features, target: TargetRef) -> Rows:
         parts = [features.stored(self.columns[i]) for i in target.columns]
@@ -92,9 +98,14 @@ class Predictor:
 
     def _predicted(self, features: Features, target: TargetRef) -> Predictions:
         items = [features.dataset.inputs[i] for i in range(len(features))]
-        proba = self.probabilities(features, target)
-        rows = np.array([item.row for item in items], dtype=np.int64)
-        return Predictions([item.name for item in items], rows, target.classes, proba, features.bad, features.notes)
+        said, k = self.says(features, target), len(target.classes)
+        rows, names = np.array([item.row for item in items], dtype=np.int64), [item.name for item in items]
+        about = (names, rows, target.classes, said[:, :k], features.bad, features.notes)
+        if target.task == "regression":
+            return NumberPredictions(*about, values=said[:, 0], half_width=target.interval)
+        if target.task == "multilabel":
+            return LabelSetPredictions(*about, thresholds=said[0, k:] if len(said) else None)
+        return RankPredictions(*about) if target.task == "ordinal" else Predictions(*about)
 
 
 def save(path: Path, predictor: Predictor, *, include_backbone: bool = False, evidence: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""`icecore fit`: a classifier on frozen features, with an honest figure."""
+"""`icecore fit`: a small model on frozen features, with an honest figure."""
 
 from __future__ import annotations
 
@@ -45,6 +45,8 @@ def fit(
     ] = True,
     json: options.Json = False,
     target: options.Target = None,
+    task: options.Tasks = None,
+    order: options.Orders = None,
     input_col: options.InputCol = None,
     preprocess: options.Preprocess = None,
     device: options.Device = "auto",
@@ -63,16 +65,17 @@ def fit(
     require_licence: options.RequireLicence = None,
     trust_remote_code: options.TrustRemoteCode = False,
 ) -> None:
-    """Fit a classifier on frozen features of a pretrained network and say how good it is."""
+    """Fit a small model on frozen features of a pretrained network and say how good it is."""
     from icecore import api
 
     model = api.fit(
         data, backbone=backbone, out=out, head=head, layers=layer, pooling=pooling or "mean",
         class_weight="balanced" if balanced else None, folds=folds, repeats=repeats, seed=seed,
-        include_backbone=include_backbone, evidence=evidence, target=target, input_col=input_col,
-        preprocess=preprocess, device=device, precision=precision, engine=engine, batch_size=batch_size,
-        workers=workers, memory=None if memory is None else bytes_of(memory), store=store, strict=strict,
-        require_licence=require_licence, trust_remote_code=trust_remote_code, progress=not json,
+        include_backbone=include_backbone, evidence=evidence, target=target, task=task, order=order,
+        input_col=input_col, preprocess=preprocess, device=device, precision=precision, engine=engine,
+        batch_size=batch_size, workers=workers, memory=None if memory is None else bytes_of(memory),
+        store=store, strict=strict, require_licence=require_licence, trust_remote_code=trust_remote_code,
+        progress=not json,
     )  # fmt: skip
     if json:
         print_json(model.report.to_json())
@@ -90,14 +93,16 @@ def show(model: Any, out: Path | None, beside: Mapping[str, Any] | None = None) 
     say(f"{report.items:,} items, {report.bad_items} set aside")
     say(f"features: {spent.computed:,} computed, {spent.reused:,} reused, {spent.seconds:.1f} s")
     for target in report.targets:
-        say("", f"{target.name}: {len(target.classes)} classes", f"head: {target.head}, on {target.layer_title}")
+        say("", f"{target.name}: {target.described}", f"head: {target.head}, on {target.layer_title}")
         say(target.chosen_because)
         if len(target.by_layer) > 1:
-            say("", "cross-validated accuracy of the best head by layer:")
+            say("", f"cross-validated {target.score} of the best head by layer:")
             bars(target.by_layer)
         say("")
         figures({"this model": target.metrics, **(beside or {}), **target.baselines})
         say(f"95 % intervals; {target.evaluation}")
+        if target.interval is not None:
+            say(f"95 % of new values lie within {target.interval:.4g} of what it says")
     if out is not None:
         say("", f"Saved {out}. Try: icecore predict {out} {_LIKE.get(model.net.modality, 'FILE')}")
     else:

@@ -10,6 +10,13 @@ from icecore.cli import options
 from icecore.cli.output import millions, print_json, say, table
 from icecore.cli.tables import figures
 
+_TASKS = {
+    "classification": "classes: ",
+    "multilabel": "labels, several a row: ",
+    "ordinal": "classes, the lowest first: ",
+    "regression": "predicts a number",
+}
+
 
 def inspect(
     what: Annotated[str, typer.Argument(metavar="WHAT", help="A backbone id, a saved model, or data.")],
@@ -69,8 +76,11 @@ def _model(info: Any) -> None:
     for target in manifest.targets:
         layers = ", ".join(f"{backbone.columns[i].layer} ({backbone.columns[i].pooling})" for i in target.columns)
         say("", f"{target.name}: {target.chosen['head']} on {layers}")
-        say(f"classes: {', '.join(map(str, target.classes))}", f"{target.evaluation}", "")
+        names = ", ".join(map(str, target.classes))
+        say(f"{_TASKS[target.task]}{names}", f"{target.evaluation}", "")
         figures({"this model": target.metrics, **target.baselines})
+        if target.interval is not None:
+            say(f"95 % of new values lie within {target.interval:.4g} of what it says")
 
 
 def _data(info: Any) -> None:
@@ -79,6 +89,8 @@ def _data(info: Any) -> None:
     for name, classes in info.classes.items():
         say("", f"{name}: {len(classes)} classes")
         table(("class", "items"), classes.items(), right=(1,))
+    for name, own in info.numbers.items():
+        say("", f"{name}: numbers from {own.least:.4g} to {own.most:.4g}, mean {own.mean:.4g}, spread {own.spread:.4g}")
     if info.splits:
         say("", "splits: " + ", ".join(f"{name} {count:,}" for name, count in info.splits.items()))
     if info.duplicates:

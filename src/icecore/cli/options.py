@@ -48,6 +48,18 @@ InputCol = Annotated[
 Target = Annotated[
     list[str] | None, typer.Option("--target", "-t", help="Column of a table that holds the labels. May be repeated.")
 ]
+Tasks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--task",
+        metavar="[TARGET=]TASK",
+        help="classification, multilabel, ordinal, regression. May be repeated. By default it is guessed and said.",
+    ),
+]
+Orders = Annotated[
+    list[str] | None,
+    typer.Option("--order", metavar="[TARGET=]LOW,...,HIGH", help="Ordinal classes, the lowest first."),
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")]
 Precision = Annotated[
     str,

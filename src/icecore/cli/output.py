@@ -41,7 +41,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]], right: Sequence[
 
 
 def bars(values: dict[str, float], width: int = 30) -> None:
-    """A bar for each value between 0 and 1, on standard output."""
+    """A bar for each value up to 1, on standard output; none for one below 0."""
     label = max(len(name) for name in values)
     block = "█" if shown("█", sys.stdout) == "█" else "#"
     for name, value in values.items():

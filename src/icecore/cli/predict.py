@@ -29,7 +29,7 @@ def predict(
     require_licence: options.RequireLicence = None,
     trust_remote_code: options.TrustRemoteCode = False,
 ) -> None:
-    """Predict labels and probabilities of new inputs."""
+    """Predict labels and probabilities, or numbers, of new inputs."""
     from icecore import api
 
     if out is not None:
@@ -61,7 +61,7 @@ def predict(
         if len(result) > 1:
             say("", f"{name}:")
         table(
-            ("input", "label", "probability"),
-            [(p.input, p.label, f"{p.probability:.3f}") for p in predictions],
-            right=(2,),
+            ("input", *predictions.header),
+            [(p.input, *p.shown()) for p in predictions],
+            right=(2,) if len(predictions.header) > 1 else (),
         )

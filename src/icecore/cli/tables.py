@@ -16,4 +16,12 @@ def figures(columns: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def _cell(figure: Any) -> str:
-    return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]" if figure else "-"
+    if not figure:
+        return "-"
+    value, low, high = (_digits(each) for each in (figure.value, figure.low, figure.high))
+    return f"{value} [{low}, {high}]"
+
+
+def _digits(value: float) -> str:
+    """Three places; of small and large numbers in a unit of their own four digits."""
+    return f"{value:.3f}" if abs(value) < 1e-12 or 0.001 <= abs(value) < 1000 else f"{value:.4g}"

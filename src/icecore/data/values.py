@@ -5,6 +5,7 @@ A million texts in an Arrow array stay an Arrow array; a Python object is made o
 
 from __future__ import annotations
 
+import json
 import math
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -59,7 +60,7 @@ class ListValues:
         return np.fromiter((is_missing(value) for value in self._values), bool, len(self))
 
     def target(self) -> NDArray[Any]:
-        """float64 where all are numbers and any is a float; else int, bool or str objects. Shape (n,)."""
+        """float64 where all are numbers and any is a float; else int, bool, str objects; lists as JSON. Shape (n,)."""
         present = [value for value in self._values if not is_missing(value)]
         if any(isinstance(v, float | np.floating) for v in present) and all(_is_number(v) for v in present):
             return np.array([math.nan if is_missing(value) else float(value) for value in self._values])
@@ -94,9 +95,11 @@ class ArrowValues:
         return np.asarray(mask.to_numpy(), bool)
 
     def target(self) -> NDArray[Any]:
-        """float64 for floats and decimals, else str objects, equal ones shared. Shape (n,)."""
+        """float64 for floats and decimals, else str objects, equal ones shared, lists as JSON. Shape (n,)."""
         if pa.types.is_floating(self._column.type) or pa.types.is_decimal(self._column.type):
             return np.asarray(pc.cast(self._column, pa.float64()).to_numpy())
+        if _is_list(self._column.type):
+            return _objects("" if value is None else as_json(value) for value in self._column.to_pylist())
         if not len(self):  # no chunk: Arrow cannot join none into a dictionary
             return np.empty(0, object)
         encoded = pc.dictionary_encode(self._column).combine_chunks()
@@ -119,14 +122,31 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
-def _kind_of(values: Sequence[Any]) -> type[bool | int | str]:
+def as_json(values: Any) -> str:
+    """Several labels of one row as a list in JSON; those of a set sorted.
+
+    Example:
+        >>> as_json(("cat", 3)), as_json({"b", "a"})
+        ('["cat", 3]', '["a", "b"]')
+    """
+    listed = sorted(values, key=str) if isinstance(values, set | frozenset) else list(values)
+    return json.dumps([value.item() if isinstance(value, np.generic) else value for value in listed], default=str)
+
+
+def _kind_of(values: Sequence[Any]) -> Callable[[Any], Any]:
     """bool or int where all the values are that, else str: labels of mixed kinds are told apart by their text."""
     if not values:
         return str
+    if any(isinstance(value, list | tuple | set | frozenset | np.ndarray) for value in values):
+        return _text_or_json
     if all(isinstance(value, bool | np.bool_) for value in values):
         return bool
     whole = all(isinstance(value, int | np.integer) and not isinstance(value, bool) for value in values)
     return int if whole else str
+
+
+def _text_or_json(value: Any) -> str:
+    return as_json(value) if isinstance(value, list | tuple | set | frozenset | np.ndarray) else str(value)
 
 
 def _objects(values: Iterable[Any]) -> NDArray[Any]:
@@ -140,6 +160,10 @@ def _objects(values: Iterable[Any]) -> NDArray[Any]:
 
 def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
 
 
 def _is_binary(kind: pa.DataType) -> bool:

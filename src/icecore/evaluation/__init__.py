@@ -11,19 +11,25 @@ from icecore.evaluation.baselines import majority_baseline
 from icecore.evaluation.conformal import Conformal, conformal
 from icecore.evaluation.crossval import FitPredict, OutOfFold, Progress, cross_validate
 from icecore.evaluation.duplicates import near_duplicates, near_pairs
-from icecore.evaluation.estimate import Estimate, wilson
+from icecore.evaluation.estimate import Estimate, in_digits, wilson
 from icecore.evaluation.folds import Fold, duplicate_groups, folds, untested
+from icecore.evaluation.label_sets import LABEL_SET_METRICS, label_set_metrics, precisions
 from icecore.evaluation.leaks import Leaks, leaks
 from icecore.evaluation.learning import LearningCurve, learning_curve
 from icecore.evaluation.metrics import METRICS, metrics
+from icecore.evaluation.numbers import NUMBER_METRICS, number_metrics
 from icecore.evaluation.paired import paired_difference, share_right
+from icecore.evaluation.ranks import RANK_METRICS, median_classes, rank_metrics
 from icecore.evaluation.reliability import Bin, Reliability, reliability
 from icecore.evaluation.suspects import Suspect, suspects
 from icecore.evaluation.transferability import h_score, leep, logme
 from icecore.evaluation.typicality import Typicality, outlier_scores, typicality
 
 __all__ = [
+    "LABEL_SET_METRICS",
     "METRICS",
+    "NUMBER_METRICS",
+    "RANK_METRICS",
     "Bin",
     "Conformal",
     "Estimate",
@@ -41,16 +47,22 @@ __all__ = [
     "duplicate_groups",
     "folds",
     "h_score",
+    "in_digits",
+    "label_set_metrics",
     "leaks",
     "learning_curve",
     "leep",
     "logme",
     "majority_baseline",
+    "median_classes",
     "metrics",
     "near_duplicates",
     "near_pairs",
+    "number_metrics",
     "outlier_scores",
     "paired_difference",
+    "precisions",
+    "rank_metrics",
     "reliability",
     "share_right",
     "suspects",

@@ -45,18 +45,20 @@ class OutOfFold:
         result: np.ndarray = self.proba.mean(axis=0)
         return result
 
+    def stacked(self) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+        """The tested rows of all repeats one after another: what is true (m, ...), what was predicted (m, ...), and the
+        weights and groups under which repeats steady a figure and add no items to its interval.
+        """
+        repeats, rows = len(self.proba), np.flatnonzero(self.tested)
+        truth = np.concatenate([self.y[rows]] * repeats)
+        said = self.proba[:, rows].reshape(len(truth), -1)
+        weights = np.full(len(truth), 1 / repeats)
+        return truth, said, {"weights": weights, "groups": np.tile(self.groups[rows], repeats)}
+
     def metrics(self, *, seed: int = 0) -> dict[str, Estimate | None]:
         """Figures of one model, averaged over repeats. Repeats steady the value, they add no items to the interval."""
-        repeats, _, n_classes = self.proba.shape
-        rows = np.flatnonzero(self.tested)
-        return metrics(
-            np.tile(self.y[rows], repeats),
-            self.proba[:, rows].reshape(-1, n_classes),
-            n_classes,
-            weights=np.full(repeats * len(rows), 1 / repeats),
-            groups=np.tile(self.groups[rows], repeats),
-            seed=seed,
-        )
+        y, proba, how = self.stacked()
+        return metrics(y, proba, self.proba.shape[2], **how, seed=seed)
 
 
 def cross_validate(
@@ -69,6 +71,7 @@ def cross_validate(
     repeats: int = 1,
     seed: int = 0,
     progress: Progress | None = None,
+    strata: np.ndarray | None = None,
 ) -> OutOfFold:
     """Train and predict once a fold. What `fit_predict` chooses, it chooses from the training rows: nested by design.
 
@@ -81,6 +84,7 @@ def cross_validate(
         repeats: independent divisions into folds.
         seed: of the folds.
         progress: called with (done, total, label) before each fold and at the end.
+        strata: codes (n,) that folds spread evenly where they are not y.
 
     Raises:
         DataError: where the rows cannot be folded.
@@ -93,7 +97,7 @@ def cross_validate(
         0.693 [0.663, 0.725]
     """
     y = np.asarray(y)
-    plan = folds(y, groups, n_splits=n_splits, repeats=repeats, seed=seed)
+    plan = folds(y if strata is None else strata, groups, n_splits=n_splits, repeats=repeats, seed=seed)
     proba = np.full((repeats, len(y), n_classes), np.nan)
     for number, (train, test) in enumerate(plan):
         if progress:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 Z95 = 1.959963984540054
+_TINY = math.ulp(1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,17 @@ class Estimate:
     high: float
 
     def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        return f"{in_digits(self.value)} [{in_digits(self.low)}, {in_digits(self.high)}]"
+
+
+def in_digits(value: float) -> str:
+    """A figure for people: three places, and four digits of what is too large or too small for that.
+
+    Example:
+        >>> in_digits(0.8361), in_digits(12345.6)
+        ('0.836', '1.235e+04')
+    """
+    return f"{value:.3f}" if abs(value) < 1e-12 or 0.001 <= abs(value) < 1000 else f"{value:.4g}"
 
 
 def wilson(share: float, n: float, z: float = Z95) -> Estimate:
@@ -68,6 +79,18 @@ def wilson_from_variance(share: float, smooth: float, variance: float, z: float 
         z: half-width in standard errors.
     """
     return wilson(share, smooth * (1 - smooth) / variance, z)
+
+
+def of_positive(value: float, step: float) -> Estimate:
+    """Interval of a mean of skewed values above zero, symmetric in the cube root: that takes most of the skewness away.
+
+    Args:
+        value: the mean.
+        step: half of the width that the interval would have without that.
+    """
+    root = max(value, _TINY) ** (1 / 3)
+    half = step / 3 / root**2
+    return Estimate(value, min(value, max(root - half, 0.0) ** 3), max(value, (root + half) ** 3))
 
 
 def t95(degrees: float) -> float:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from icecore.evaluation.estimate import Estimate, t95
+from icecore.evaluation.estimate import Estimate, of_positive, t95
 
 if TYPE_CHECKING:
     from icecore.evaluation.sample import Sample
@@ -33,17 +33,7 @@ def log_loss(sample: Sample) -> Estimate:
     losses = -logs[np.arange(len(p)), sample.y]
     value = max(sample.mean(losses), 0.0)
     variance = max(sample.variance_of_mean(losses), _announced_variance(sample, p, logs, value))
-    step = t95(_degrees(sample, losses)) * math.sqrt(variance)
-    root = max(value, _TINY) ** (1 / 3)
-    half = step / 3 / root**2
-    return Estimate(value, min(value, max(root - half, 0.0) ** 3), max(value, (root + half) ** 3))
-
-
-def _degrees(sample: Sample, losses: np.ndarray) -> float:
-    """Degrees of freedom of the variance of heavy-tailed values: 2 n / (kurtosis - 1), from four to n - 1."""
-    centred = losses - sample.mean(losses)
-    second, fourth = sample.mean(centred**2), sample.mean(centred**4)
-    return min(sample.n - 1, max(4.0, 2 * sample.n * second**2 / max(fourth - second**2, _TINY)))
+    return of_positive(value, t95(sample.degrees(losses)) * math.sqrt(variance))
 
 
 def _announced_variance(sample: Sample, p: np.ndarray, logs: np.ndarray, seen: float) -> float:

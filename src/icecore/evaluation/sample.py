@@ -9,6 +9,7 @@ import numpy as np
 from icecore.errors import UsageError
 
 _SUM_TOLERANCE = 1e-3
+_TINY = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class Sample:
     Rows of one group (exact duplicates, or one row predicted in several repeats) count as one item of their weight.
     """
 
-    y: np.ndarray  # (n,) class codes
+    y: np.ndarray  # (n,) class codes; numbers, or (n, k) labels, where a metric is one of these
     proba: np.ndarray  # (n, n_classes)
     weights: np.ndarray  # (n,), summing to the effective number of items
     groups: np.ndarray  # (n,) codes 0..g-1
@@ -44,6 +45,12 @@ class Sample:
         count = len(sums)
         return float((sums**2).sum()) * count / max(count - 1, 1)
 
+    def degrees(self, values: np.ndarray) -> float:
+        """Degrees of freedom of that variance: 2 n / (kurtosis - 1), from four to n - 1."""
+        centred = values - self.mean(values)
+        second, fourth = self.mean(centred**2), self.mean(centred**4)
+        return min(self.n - 1, max(4.0, 2 * self.n * second**2 / max(fourth - second**2, _TINY)))
+
     def by_group(self, values: np.ndarray) -> np.ndarray:
         """(groups,) the part that each group has in a weighted mean."""
         return np.bincount(self.groups, self.weights * values) / self.n
@@ -56,12 +63,32 @@ def make_sample(
     y, proba = np.asarray(y), np.asarray(proba, dtype=np.float64)
     _require_shapes(y, proba, n_classes)
     _require_values(y, proba, n_classes)
-    raw = np.ones(len(y)) if weights is None else np.asarray(weights, dtype=np.float64)
-    _require_weights(raw, len(y))
-    codes = np.arange(len(y)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    return Sample(y.astype(np.intp), proba, *_weighed(len(y), weights, groups))
+
+
+def sample_of(y: np.ndarray, said: np.ndarray, weights: np.ndarray | None, groups: np.ndarray | None) -> Sample:
+    """Rows of whatever kind: what is true of them, (n, ...), and what a model says, (n, ...).
+
+    Raises UsageError where lengths or values cannot be right.
+    """
+    y, said = np.asarray(y), np.asarray(said, np.float64)
+    if len(y) != len(said) or not len(y) or not np.isfinite(said).all() or not np.isfinite(y.astype(np.float64)).all():
+        raise UsageError(
+            f"{len(y)} rows of truth came with {len(said)} predictions, or with missing values among them.",
+            expected="One each, finite, with at least one row.",
+            do="Leave out the rows that no fold has tested.",
+        )
+    return Sample(y, said, *_weighed(len(y), weights, groups))
+
+
+def _weighed(n: int, weights: np.ndarray | None, groups: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (n,) that sum to the effective number of items, and group codes (n,)."""
+    raw = np.ones(n) if weights is None else np.asarray(weights, dtype=np.float64)
+    _require_weights(raw, n)
+    codes = np.arange(n) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
     of_group = np.bincount(codes, raw)
     effective = of_group.sum() ** 2 / (of_group**2).sum()
-    return Sample(y.astype(np.intp), proba, raw * (effective / raw.sum()), codes)
+    return raw * (effective / raw.sum()), codes
 
 
 def _require_shapes(y: np.ndarray, proba: np.ndarray, n_classes: int) -> None:

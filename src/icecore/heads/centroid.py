@@ -35,8 +35,7 @@ class CentroidHead(NamedHead):
             values = step(values)
         return np.stack([values] * len(penalties))
 
-    def _decision_steps(self, X: np.ndarray, codes: np.ndarray, k: int) -> list[Step]:
-        split = Split(X, codes, k)
+    def _decision_steps(self, split: Split) -> list[Step]:
         return [split.scale, *_after_scale(split)]
 
 

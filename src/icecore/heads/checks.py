@@ -31,6 +31,25 @@ def training(X: np.ndarray, y: np.ndarray, n_classes: int) -> tuple[np.ndarray, 
     return X, codes(y, X.shape, n_classes)
 
 
+def numbers(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Features and numbers that belong together. Raises HeadError where they do not."""
+    X = features(X)
+    return X, numbers_of(y, X.shape)
+
+
+def numbers_of(y: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Numbers (n,), float64, of features of this shape, (n, d). Raises HeadError where they do not belong together."""
+    y = np.asarray(y)
+    if y.shape != shape[:1] or not len(y) or not shape[1]:
+        raise HeadError(
+            f"There are features of shape {shape} and numbers of shape {y.shape}.",
+            expected="At least one row and one feature, and one number a row.",
+        )
+    if y.dtype.kind not in "iuf" or not np.isfinite(y).all():
+        raise HeadError(f"The numbers to predict are {y.dtype}.", expected="Finite numbers.")
+    return y.astype(np.float64)
+
+
 def codes(y: np.ndarray, shape: tuple[int, ...], n_classes: int) -> np.ndarray:
     """Class codes (n,) of features of this shape, (n, d). Raises HeadError where they do not belong together."""
     y = np.asarray(y)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from icecore.heads import specs
+from icecore.heads.knn_numbers import KnnRegressor
 from icecore.heads.named import NamedHead, Penalties
 from icecore.heads.neighbours import Neighbours, nearest, shares
 from icecore.heads.split import Split
@@ -33,11 +34,13 @@ class KnnHead(NamedHead):
     """
 
     name = "knn"
+    regressor = KnnRegressor
     stores_training_rows = True
     penalties = (20.0, 10.0, 5.0, 3.0, 1.0)
     default_penalty = 5.0
     known_options: ClassVar[Mapping[str, specs.Converter]] = {"k": specs.count}
     penalty_option = "k"
+    gives_logits = True
 
     def decisions(self, split: Split, penalties: Penalties) -> np.ndarray:
         """See `NamedHead.decisions`: logarithms of probabilities. One search serves every number of neighbours."""
@@ -48,8 +51,9 @@ class KnnHead(NamedHead):
         votes = np.ones(found.shape)
         return np.stack([np.log(shares(votes[:, :m], found[:, :m], weights, _PRIOR)) for m in counts])
 
-    def _learn(self, X: np.ndarray, codes: np.ndarray, k: int) -> list[Step]:
-        split, unit = Split(X, codes, k), Normalise()
-        weights = class_weights(codes, k, self.class_weight)
-        rows = unit(split.Z).astype(np.float32)
-        return [split.scale, unit, Neighbours(rows, codes, weights, round(self._strength(self.penalty)), _PRIOR)]
+    def steps_for(self, split: Split, warmth: float) -> list[Step]:
+        """See `NamedHead.steps_for`: shares of votes are probabilities as they are."""
+        del warmth
+        unit, weights = Normalise(), class_weights(split.codes, split.k, self.class_weight)
+        rows, count = unit(split.Z).astype(np.float32), round(self._strength(self.penalty))
+        return [split.scale, unit, Neighbours(rows, split.codes, weights, count, _PRIOR)]

@@ -27,9 +27,9 @@ class LinearHead(NamedHead):
         solved = self.solutions(split.axes, split.codes, split.k, strengths)
         return np.stack([split.along_axes @ weight + bias for weight, bias in solved])
 
-    def _decision_steps(self, X: np.ndarray, codes: np.ndarray, k: int) -> list[Step]:
-        split = Split(X, codes, k)
-        weight, bias = next(iter(self.solutions(split.axes, codes, k, [self._strength(self.penalty)])))
+    def _decision_steps(self, split: Split) -> list[Step]:
+        strength = self._strength(self.penalty)
+        weight, bias = next(iter(self.solutions(split.axes, split.codes, split.k, [strength])))
         return [on_features(split.scale, split.axes.basis @ weight, bias)]
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from icecore.heads import specs, stacks
 from icecore.heads.chain import ChainHead
+from icecore.heads.mlp_numbers import MlpRegressor
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from icecore.heads.protocol import Config
     from icecore.heads.steps import Step
     from icecore.heads.weighting import ClassWeight
-
-DEFAULT = "dropout0.3,256,relu,dropout0.5"
 
 
 class MlpHead(ChainHead):
@@ -36,13 +35,14 @@ class MlpHead(ChainHead):
     """
 
     name = "mlp"
+    regressor = MlpRegressor
     penalties = (None,)
 
     def __init__(
         self, options: str = "", *, penalty: float | None = None, class_weight: ClassWeight = None, seed: int = 0
     ) -> None:
         super().__init__(class_weight=class_weight, seed=seed)
-        self.options, self.stack = options, stacks.words(self.name, options or DEFAULT)
+        self.options, self.stack = options, stacks.words(self.name, options or stacks.DEFAULT)
         specs.refuse_penalty(self.name, penalty)
 
     def description(self) -> Config:

@@ -54,6 +54,18 @@ class Moments:
             scatter * by * by[:, None],
         )  # fmt: skip
 
+    @staticmethod
+    def of_numbers(X: Rows) -> Moments:
+        """Of rows (n, d) without classes. Raises HeadError for NaN or infinity."""
+        return Moments.of(X, np.zeros(len(X), np.int64), np.ones(1))
+
+    def products(self, X: Rows, y: np.ndarray) -> np.ndarray:
+        """The sum over rows of (z - centre) * y, (d,), from one more pass over rows without classes."""
+        total = np.zeros(X.shape[1])
+        for at, rows in pieces(X):
+            total += (self.scale(rows) - self.centre).T @ y[at]
+        return total
+
     def axes(self) -> tuple[np.ndarray, np.ndarray]:
         """The sum of squares along each principal axis (r,), and the axes (d, r)."""
         return principal(self.scatter)

@@ -32,15 +32,36 @@ class Neighbours(Step):
     def __call__(self, X: np.ndarray) -> np.ndarray:
         """(n, d) to (n, k), rows sum to one."""
         distances, index = nearest(self.rows, X, self.n_neighbors, self.metric, self.p)
-        return shares(self._votes(distances), self.codes[index], self.class_weights, self.prior)
+        return shares(votes(distances, self.weights), self.codes[index], self.class_weights, self.prior)
 
-    def _votes(self, distances: np.ndarray) -> np.ndarray:
-        if self.weights == "uniform":
-            return np.ones_like(distances)
-        with np.errstate(divide="ignore"):
-            votes = 1 / distances
-        same = np.isinf(votes)  # a row at distance 0 outvotes all that are not
-        return np.where(same.any(axis=1, keepdims=True), same.astype(votes.dtype), votes)
+
+@dataclass(frozen=True, eq=False)
+class NeighbourMean(Step):
+    """The mean number of the `n_neighbors` nearest rows; see `Neighbours` for the other fields."""
+
+    kind: ClassVar[str] = "neighbour-mean.v1"
+    rows: np.ndarray  # (m, d)
+    numbers: np.ndarray  # (m,)
+    n_neighbors: int
+    weights: str = "uniform"
+    metric: str = "euclidean"
+    p: float = 2.0
+
+    def __call__(self, X: np.ndarray) -> np.ndarray:
+        """(n, d) to (n, 1)."""
+        distances, index = nearest(self.rows, X, self.n_neighbors, self.metric, self.p)
+        found = votes(distances, self.weights)
+        return np.asarray((found * self.numbers[index]).sum(axis=1, keepdims=True) / found.sum(axis=1, keepdims=True))
+
+
+def votes(distances: np.ndarray, weights: str) -> np.ndarray:
+    """How much each neighbour counts (n, k): one, or with `distance` the inverse of its distance."""
+    if weights == "uniform":
+        return np.ones_like(distances)
+    with np.errstate(divide="ignore"):
+        found = 1 / distances
+    same = np.isinf(found)  # a row at distance 0 outvotes all that are not
+    return np.where(same.any(axis=1, keepdims=True), same.astype(found.dtype), found)
 
 
 def nearest(
@@ -52,9 +73,9 @@ def nearest(
     return distances, index
 
 
-def shares(votes: np.ndarray, codes: np.ndarray, class_weights: np.ndarray, prior: float) -> np.ndarray:
+def shares(counts: np.ndarray, codes: np.ndarray, class_weights: np.ndarray, prior: float) -> np.ndarray:
     """Votes (n, m) for codes (n, m) -> shares (n, k)."""
     k = len(class_weights)
-    weighted = votes * class_weights[codes]
+    weighted = counts * class_weights[codes]
     total = np.stack([np.where(codes == c, weighted, 0).sum(axis=1) for c in range(k)], axis=1) + prior / k
     return np.asarray(total / total.sum(axis=1, keepdims=True))

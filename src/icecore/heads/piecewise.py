@@ -10,13 +10,12 @@ from icecore.heads import checks
 from icecore.heads.chain import on_classes_there
 from icecore.heads.linear import LinearHead, Solution, on_features
 from icecore.heads.moments import Moments
+from icecore.heads.rows import some_rows
 from icecore.heads.steps import Softmax, Step
 from icecore.heads.weighting import class_weights
 
 if TYPE_CHECKING:
     from icecore.heads.rows import Rows
-
-_ROWS_FOR_TEMPERATURE = 4000
 
 
 class PiecewiseHead(LinearHead):
@@ -53,11 +52,6 @@ class PiecewiseHead(LinearHead):
         solution = self.solution_in_pieces(moments, X, codes, k, penalty)
         warmth = 1.0
         if not self.gives_logits:
-            some = self._some(len(X))
+            some = some_rows(len(X), self.seed)
             warmth = self.temperature_in_pieces(moments, X[some], codes[some], solution, penalty)
         return [on_features(moments.scale, *solution), Softmax(warmth)]
-
-    def _some(self, n: int) -> np.ndarray:
-        """Positions of rows drawn at random, ascending."""
-        drawn = np.random.default_rng(self.seed).choice(n, min(n, _ROWS_FOR_TEMPERATURE), replace=False)
-        return np.sort(drawn)

@@ -8,6 +8,7 @@ Confidence is mended by one number afterwards, so stopping looks at the loss wit
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -16,20 +17,21 @@ from torch import nn
 from icecore.heads.calibration import temperature
 from icecore.heads.steps import Softmax
 
+Judge = Callable[[np.ndarray], tuple[float, float]]  # outputs of the held-out rows -> their loss, and a temperature
+
 
 class Best:
     """The best weights so far, judged on held-out rows (m, d); without such rows the last weights are kept."""
 
-    def __init__(self, module: nn.Module, rows: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> None:
-        self.module, self.rows, self.codes = module, torch.from_numpy(rows), codes
-        self.row_weights = weights[codes].astype(np.float64)
+    def __init__(self, module: nn.Module, rows: np.ndarray, judge: Judge) -> None:
+        self.module, self.rows, self.judge = module, torch.from_numpy(rows), judge
         self.loss, self.temperature, self._age = float("inf"), 1.0, 0
         self.state: dict[str, torch.Tensor] | None = None
 
     def age(self) -> int:
         """Look at the module as it is now; how many looks ago it was best."""
         self._age += 1
-        if len(self.codes):
+        if len(self.rows):
             self._look()
             return self._age
         return 0
@@ -44,10 +46,25 @@ class Best:
     def _look(self) -> None:
         self.module.eval()
         with torch.inference_mode():
-            logits = self.module(self.rows).double().numpy()
-        warmth = temperature(logits, self.codes)
-        own = Softmax(warmth)(logits)[np.arange(len(logits)), self.codes]
-        loss = float(np.average(-np.log(np.maximum(own, 1e-12)), weights=self.row_weights))
+            outputs = self.module(self.rows).double().numpy()
+        loss, warmth = self.judge(outputs)
         if loss < self.loss:
             self.loss, self.temperature, self._age = loss, warmth, 0
             self.state = copy.deepcopy(self.module.state_dict())
+
+
+def of_classes(codes: np.ndarray, weights: np.ndarray) -> Judge:
+    """Log loss of classes (m,), each weighing as said, (k,), with its temperature put right."""
+    row_weights = weights[codes].astype(np.float64)
+
+    def judge(logits: np.ndarray) -> tuple[float, float]:
+        warmth = temperature(logits, codes)
+        own = Softmax(warmth)(logits)[np.arange(len(logits)), codes]
+        return float(np.average(-np.log(np.maximum(own, 1e-12)), weights=row_weights)), warmth
+
+    return judge
+
+
+def of_numbers(y: np.ndarray) -> Judge:
+    """Mean squared error of numbers (m,)."""
+    return lambda values: (float(np.square(values[:, 0] - y).mean()), 1.0)

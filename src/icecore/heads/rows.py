@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 ROWS_AT_ONCE = 4096
+_ENOUGH = 4000
 _NUMBERS_AT_ONCE = 1 << 20  # heads work in float64 and on copies: this bounds what a piece of wide rows takes
 
 
@@ -39,6 +40,11 @@ def pieces(X: Rows, size: int | None = None) -> Iterator[tuple[slice, np.ndarray
     for start in range(0, len(X), size):
         at = slice(start, min(start + size, len(X)))
         yield at, X[at]
+
+
+def some_rows(n: int, seed: int) -> np.ndarray:
+    """Positions of at most 4,000 of n rows, drawn at random, ascending: enough for one setting to be learnt from."""
+    return np.sort(np.random.default_rng(seed).choice(n, min(n, _ENOUGH), replace=False))
 
 
 class Some:

@@ -35,6 +35,11 @@ def to_steps(fitted: Any) -> list[Step] | None:
     return _linear(fitted) if hasattr(fitted, "coef_") and hasattr(fitted, "decision_function") else None
 
 
+def transformer_steps(fitted: Pipeline) -> list[Step] | None:
+    """The steps of a pipeline of transformers; None where one of them is unknown."""
+    return _pipeline(fitted)
+
+
 def _pipeline(fitted: Pipeline) -> list[Step] | None:
     steps: list[Step] = []
     for _, part in fitted.steps:

@@ -7,6 +7,7 @@ from typing import Any
 
 from icecore.errors import HeadError
 
+DEFAULT = "dropout0.3,256,relu,dropout0.5"
 ACTIVATIONS = {"relu": "ReLU", "gelu": "GELU", "tanh": "Tanh", "silu": "SiLU"}
 NORMS = {"batchnorm": "BatchNorm1d", "layernorm": "LayerNorm"}
 _DROPOUT = re.compile(r"dropout=?(0?\.\d+|0)")

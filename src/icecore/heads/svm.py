@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from icecore.heads import specs
 from icecore.heads.smooth import SquaredHinge
 from icecore.heads.smooth_head import SmoothHead
+from icecore.heads.svr import SvmRegressor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +30,7 @@ class SvmHead(SmoothHead):
     """
 
     name = "svm"
+    regressor = SvmRegressor
     penalties = (3.0, 1.0, 0.3)
     default_penalty = 1.0
     known_options: ClassVar[Mapping[str, specs.Converter]] = {"C": specs.positive}

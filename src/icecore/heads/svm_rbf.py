@@ -13,10 +13,11 @@ import sklearn
 from sklearn.svm import SVC
 
 from icecore.heads import specs
-from icecore.heads.kernels import Kernel, rbf
+from icecore.heads.kernels import Kernel
 from icecore.heads.named import NamedHead, Penalties
 from icecore.heads.split import Split
 from icecore.heads.steps import Step
+from icecore.heads.svr_rbf import SvmRbfRegressor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +37,7 @@ class SvmRbfHead(NamedHead):
     """
 
     name = "svm-rbf"
+    regressor = SvmRbfRegressor
     stores_training_rows = True
     penalties = (1.0, 0.3, 0.1)
     default_penalty = 0.3
@@ -44,7 +46,7 @@ class SvmRbfHead(NamedHead):
 
     def decisions(self, split: Split, penalties: Penalties) -> np.ndarray:
         """See `NamedHead.decisions`. One Gram matrix serves every class and every penalty."""
-        gram, similarity = rbf(split.Z, split.Z, self.gamma), rbf(split.Z_test, split.Z, self.gamma)
+        gram, similarity = split.sides.kernels(self.gamma)
         solved = (self._dual(gram, split.codes, split.k, self._strength(penalty)) for penalty in penalties)
         return np.stack([similarity @ weight + bias for weight, bias in solved])
 
@@ -53,9 +55,9 @@ class SvmRbfHead(NamedHead):
         """The width of the kernel."""
         return float(self.settings.get("gamma", 1.0))
 
-    def _decision_steps(self, X: np.ndarray, codes: np.ndarray, k: int) -> list[Step]:
-        split = Split(X, codes, k)
-        weight, bias = self._dual(rbf(split.Z, split.Z, self.gamma), codes, k, self._strength(self.penalty))
+    def _decision_steps(self, split: Split) -> list[Step]:
+        gram, _ = split.sides.kernels(self.gamma)
+        weight, bias = self._dual(gram, split.codes, split.k, self._strength(self.penalty))
         support = np.flatnonzero(weight.any(axis=1))
         return [split.scale, Kernel(split.Z[support].astype(np.float32), weight[support], bias, self.gamma)]
 

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from icecore.heads.inner_folds import assignment
-from icecore.heads.refinement import Best
+from icecore.heads.inner_folds import assignment, parts_by_size
+from icecore.heads.refinement import Best, Judge, of_classes, of_numbers
 from icecore.heads.scaling import standardisation
 from icecore.heads.steps import Softmax, Standardise
-from icecore.heads.trained import Trained, require_logits
+from icecore.heads.trained import Trained, require_logits, require_value
 from icecore.heads.weighting import ClassWeight, class_weights
 
 
@@ -65,9 +65,26 @@ def fitted_steps(
         torch.manual_seed(seed)
         module = make()
         require_logits(module, Z, k)
-        training = _Training(module, Z, codes, weights, schedule)
-        temperature = training.run(assignment(Z, codes, schedule.held_out, seed) == 0)
+        loss = nn.CrossEntropyLoss(torch.from_numpy(weights), label_smoothing=schedule.label_smoothing)
+        training = _Training(module, Z, codes, loss, schedule)
+        held = assignment(Z, codes, schedule.held_out, seed) == 0
+        temperature = training.run(held, of_classes(codes[held], weights))
     return scale, Trained(module), Softmax(temperature)
+
+
+def fitted_numbers(
+    make: Callable[[], nn.Module], X: np.ndarray, y: np.ndarray, *, seed: int, schedule: Schedule | None = None
+) -> tuple[Standardise, Trained]:
+    """The same for numbers y (n,) of mean zero and spread one: layers (n, d) -> values (n, 1), least squared error."""
+    scale, schedule = standardisation(X, length=X.shape[1] ** 0.5), schedule or Schedule()
+    Z, targets = scale(X).astype(np.float32), y.astype(np.float32)[:, None]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = make()
+        require_value(module, Z)
+        held = assignment(Z, parts_by_size(y), schedule.held_out, seed) == 0
+        _Training(module, Z, targets, nn.MSELoss(), schedule).run(held, of_numbers(y[held]))
+    return scale, Trained(module)
 
 
 def _weights(codes: np.ndarray, k: int, class_weight: ClassWeight) -> np.ndarray:
@@ -80,18 +97,18 @@ def _weights(codes: np.ndarray, k: int, class_weight: ClassWeight) -> np.ndarray
 
 @dataclass(frozen=True, eq=False)
 class _Training:
-    """A module in training on standardised rows Z (n, d) and their class codes (n,)."""
+    """A module in training on standardised rows Z (n, d) and what they should give: class codes (n,), values (n, 1)."""
 
     module: nn.Module
     Z: np.ndarray
-    codes: np.ndarray
-    weights: np.ndarray
+    targets: np.ndarray
+    loss: nn.Module
     schedule: Schedule
 
-    def run(self, held: np.ndarray) -> float:
+    def run(self, held: np.ndarray, judge: Judge) -> float:
         """Train on the rows that are not held out, keep the best epoch, and return its temperature."""
-        best = Best(self.module, self.Z[held], self.codes[held], self.weights)
-        rows, targets = torch.from_numpy(self.Z[~held]), torch.from_numpy(self.codes[~held])
+        best = Best(self.module, self.Z[held], judge)
+        rows, targets = torch.from_numpy(self.Z[~held]), torch.from_numpy(self.targets[~held])
         # Batches of equal size, so that none is a single row, which batch norm cannot take.
         batches = max(1, round(len(rows) / self.schedule.batch_size))
         epochs = max(self.schedule.epochs, self.schedule.least_steps // batches)
@@ -106,13 +123,12 @@ class _Training:
 
     def _stepper(self, steps: int) -> Callable[[torch.Tensor, torch.Tensor], None]:
         plan = self.schedule
-        loss = nn.CrossEntropyLoss(torch.from_numpy(self.weights), label_smoothing=plan.label_smoothing)
         optimiser = torch.optim.AdamW(self.module.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay)
         rate = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=steps)
 
         def step(rows: torch.Tensor, targets: torch.Tensor) -> None:
             optimiser.zero_grad()
-            loss(self.module(rows), targets).backward()
+            self.loss(self.module(rows), targets).backward()
             optimiser.step()
             rate.step()
 

@@ -44,6 +44,15 @@ def weights(module: nn.Module) -> dict[str, np.ndarray]:
 def require_logits(module: nn.Module, Z: np.ndarray, k: int) -> None:
     """Run two rows (2, d). Raises HeadError unless logits (2, k) come out. Lazy layers learn their width from it."""
     _refuse_probabilities(module)
+    _require_outputs(module, Z, k, f"a logit for each of the {k} classes")
+
+
+def require_value(module: nn.Module, Z: np.ndarray) -> None:
+    """The same for layers that give a number: (2, 1)."""
+    _require_outputs(module, Z, 1, "the number that is predicted")
+
+
+def _require_outputs(module: nn.Module, Z: np.ndarray, k: int, meaning: str) -> None:
     module.eval()
     width = Z.shape[1]
     try:
@@ -58,7 +67,7 @@ def require_logits(module: nn.Module, Z: np.ndarray, k: int) -> None:
     if shape != (2, k):
         raise HeadError(
             f"The layers turn two rows of {width} features into an output of shape {shape}.",
-            expected=f"The shape (2, {k}): a logit for each of the {k} classes.",
+            expected=f"The shape (2, {k}): {meaning}.",
             do=f"Make the last layer nn.Linear(..., {k}).",
         )
 

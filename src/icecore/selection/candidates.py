@@ -115,11 +115,13 @@ def _blocks(names: Sequence[str], pooling: str) -> tuple[str, ...]:
     return tuple(name for name in names if name not in _NOT_BLOCKS and pooling_of(name) in {pooling, ""})
 
 
-def heads_for(heads: Sequence[Any], rows: int, *, in_pieces: bool = False) -> list[Any]:
+def heads_for(
+    heads: Sequence[Any], rows: int, *, in_pieces: bool = False, auto: Sequence[str] = AUTO_HEADS
+) -> list[Any]:
     """The heads meant: `auto` stands for all that suit so many rows, or rows in pieces. Each once, simplest first."""
     meant: list[Any] = []
     for head in heads:
-        for one in _auto(rows, in_pieces=in_pieces) if isinstance(head, str) and head == "auto" else [head]:
+        for one in _auto(auto, rows, in_pieces=in_pieces) if isinstance(head, str) and head == "auto" else [head]:
             if not any(one is other or (isinstance(one, str) and one == other) for other in meant):
                 meant.append(one)
     if not meant:
@@ -140,8 +142,8 @@ def layer_rank(layer: Layer) -> int:
     return int(layer != LAST)
 
 
-def _auto(rows: int, *, in_pieces: bool) -> list[str]:
-    suited = AUTO_HEADS if rows <= _ROWS_FOR_KERNELS else [head for head in AUTO_HEADS if head not in KERNEL_HEADS]
+def _auto(auto: Sequence[str], rows: int, *, in_pieces: bool) -> list[str]:
+    suited = auto if rows <= _ROWS_FOR_KERNELS else [head for head in auto if head not in KERNEL_HEADS]
     return [head for head in suited if not in_pieces or head in IN_PIECES]
 
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from icecore.errors import DataError
 from icecore.evaluation.folds import folds as make_folds
-from icecore.heads import penalties
 from icecore.selection.candidates import Candidate, head_rank, heads_for, in_memory, layer_rank, layers_of, read
 from icecore.selection.racing import Race
 from icecore.selection.rows import part_of
+from icecore.tasks import as_task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from icecore.heads import Rows
     from icecore.selection.candidates import Layer
     from icecore.selection.scoring import ScoredCandidate
+    from icecore.tasks import Task
 
 MOST_ROWS = 4000
 _NOTHING = "There was nothing to choose."
@@ -46,7 +47,7 @@ class Choice:
 def choose(
     features: Mapping[str, Rows],
     y: np.ndarray,
-    n_classes: int,
+    task: Task | int,
     groups: np.ndarray | None = None,
     *,
     heads: Sequence[Any] = ("auto",),
@@ -65,11 +66,11 @@ def choose(
 
     Args:
         features: layer -> rows (n, d), in the order in which the layers run. Of more than 4,000 rows so many are read.
-        y: class codes, shape (n,).
-        n_classes: number of classes.
+        y: class codes, shape (n,), or what the task says.
+        task: what is learned; a number stands for so many classes.
         groups: shape (n,), equal for equal items.
         heads: specs, or `auto`. A spec that says its penalty keeps it.
-        class_weight: as the heads take it; with `balanced`, balanced accuracy decides.
+        class_weight: as the heads take it; with `balanced`, balanced accuracy decides among heads for classes.
         seed: of folds and heads.
         folds: pairs of (train, test) row numbers to use instead of own folds: given validation rows, for instance.
         joint: whether blocks side by side are candidates too.
@@ -82,17 +83,18 @@ def choose(
         >>> print(choose({"last": X}, y, 2).candidate.layer)
         last
     """
-    y = np.asarray(y)
+    y, task = np.asarray(y), as_task(task)
     groups = np.arange(len(y)) if groups is None else np.asarray(groups)
-    meant = heads_for(heads, len(y), in_pieces=not in_memory(features))
-    if len(features) * len(meant) == 1 and len(penalties(meant[0])) == 1:
-        return Choice(Candidate(next(iter(features)), meant[0], penalties(meant[0])[0]), (), _NOTHING)
+    meant = heads_for(heads, len(y), in_pieces=not in_memory(features), auto=task.auto)
+    if len(features) * len(meant) == 1 and len(task.penalties(meant[0])) == 1:
+        return Choice(Candidate(next(iter(features)), meant[0], task.penalties(meant[0])[0]), (), _NOTHING)
+    strata = task.strata(y)
     try:
-        rows, plan = _folds_of(y, groups, seed) if folds is None else _given(folds, y, groups, features, seed)
+        rows, plan = _folds_of(strata, groups, seed) if folds is None else _given(folds, strata, groups, features, seed)
     except DataError:
         return _simplest(layers_of(read(features, np.arange(min(len(y), MOST_ROWS)))), meant)
     part = read(features, rows)
-    race = Race(part, y[rows], n_classes, groups[rows], plan, class_weight, seed, progress)
+    race = Race(part, y[rows], task, groups[rows], plan, class_weight, seed, progress)
     return decide(race.run(layers_of(part, joint=joint), meant))
 
 

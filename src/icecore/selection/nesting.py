@@ -12,11 +12,13 @@ from icecore.evaluation.crossval import OutOfFold, Progress, cross_validate
 from icecore.selection.candidates import features_of, take
 from icecore.selection.choosing import Choice, choose
 from icecore.selection.fitting import fit_candidate
+from icecore.tasks import as_task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from icecore.evaluation.estimate import Estimate
+    from icecore.tasks import Task
 
 _STEPS = 100  # of progress, for each choice
 
@@ -28,12 +30,14 @@ class Nested:
     Attributes:
         choice: from all rows: what the final model is made with.
         choices: from the training rows of each fold: how steady the choice is.
-        out_of_fold: probabilities by models that were chosen and fitted without the row.
+        out_of_fold: probabilities by models that were chosen and fitted without the row, or what its task says.
+        task: what was learned.
     """
 
     choice: Choice
     choices: tuple[Choice, ...]
     out_of_fold: OutOfFold
+    task: Task
 
     @property
     def fit_rows(self) -> np.ndarray:
@@ -42,13 +46,14 @@ class Nested:
 
     def metrics(self, *, seed: int = 0) -> dict[str, Estimate | None]:
         """Figures of the procedure, for rows that took no part in choice and fit."""
-        return self.out_of_fold.metrics(seed=seed)
+        y, said, how = self.out_of_fold.stacked()
+        return self.task.metrics(y, said, **how, seed=seed)
 
 
 def nested(
     features: Mapping[str, np.ndarray],
     y: np.ndarray,
-    n_classes: int,
+    task: Task | int,
     groups: np.ndarray | None = None,
     *,
     heads: Sequence[Any] = ("auto",),
@@ -64,8 +69,8 @@ def nested(
 
     Args:
         features: layer -> (n, d) array, in the order in which the layers run.
-        y: class codes, shape (n,).
-        n_classes: number of classes.
+        y: class codes, shape (n,), or what the task says.
+        task: what is learned; a number stands for so many classes.
         groups: shape (n,), equal for equal items: they stay on one side of every split, inner ones included.
         heads: specs, or `auto`.
         class_weight: as the heads take it.
@@ -77,23 +82,24 @@ def nested(
     Raises:
         DataError: where no class has two different items.
     """
-    y = np.asarray(y)
+    y, task = np.asarray(y), as_task(task)
     choices: list[Choice] = []
     steps = _Steps(progress)
     decide = partial(choose, heads=heads, class_weight=class_weight, seed=seed, progress=steps.inner)
 
     def fit_predict(train: np.ndarray, test: np.ndarray) -> np.ndarray:
         part, part_groups = take(features, train), None if groups is None else np.asarray(groups)[train]
-        choices.append(decide(part, y[train], n_classes, part_groups))
-        fitted = fit_candidate(choices[-1].candidate, part, y[train], n_classes, class_weight=class_weight, seed=seed)
-        return fitted.predict_proba(features_of(take(features, test), choices[-1].candidate.layer))
+        choices.append(decide(part, y[train], task, part_groups))
+        fitted = fit_candidate(choices[-1].candidate, part, y[train], task, class_weight=class_weight, seed=seed)
+        return task.says(fitted, features_of(take(features, test), choices[-1].candidate.layer))
 
     out = cross_validate(
-        fit_predict, y, n_classes, groups=groups, n_splits=n_splits, repeats=repeats, seed=seed, progress=steps.outer
-    )
-    choice = decide(features, y, n_classes, groups)
+        fit_predict, y, task.width, groups=groups, n_splits=n_splits, repeats=repeats, seed=seed,
+        progress=steps.outer, strata=task.strata(y),
+    )  # fmt: skip
+    choice = decide(features, y, task, groups)
     steps.finish()
-    return Nested(choice, tuple(choices), out)
+    return Nested(choice, tuple(choices), out, task)
 
 
 class _Steps:

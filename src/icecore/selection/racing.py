@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from icecore.heads import penalties, sweep, sweep_all
 from icecore.selection.candidates import LAST, Candidate, features_of, head_name, layer_name
-from icecore.selection.scoring import ScoredCandidate, score_all
-from icecore.selection.screening import best_hits, kernel_hits, kernel_rows, near
+from icecore.selection.scoring import ScoredCandidate, score_gains
+from icecore.selection.screening import kernel_gains, kernel_rows, near
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from icecore.evaluation.crossval import Progress
     from icecore.evaluation.folds import Fold
     from icecore.selection.candidates import Layer
+    from icecore.tasks import Task
+    from icecore.tasks.base import Tries
 
 _COUSIN = "ridge"
 _QUICK = frozenset({"centroid", _COUSIN, "lda", "knn"})
@@ -34,14 +35,14 @@ class Race:
 
     features: Mapping[str, np.ndarray]
     y: np.ndarray
-    n_classes: int
+    task: Task
     groups: np.ndarray
     folds: Sequence[Fold]
     class_weight: Literal["balanced"] | None
     seed: int
     progress: Progress | None
     candidates: list[Candidate] = field(default_factory=list)
-    hits: list[np.ndarray] = field(default_factory=list)
+    gains: list[np.ndarray] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.tested = np.unique(np.concatenate([test for _, test in self.folds]))
@@ -57,50 +58,48 @@ class Race:
         self._try(self._near_by_kernel(layers) if kernel else [], kernel)
         self._done = self._total - len(layers) * len(slow)
         self._try(self._near_by_ridge(layers) if slow else [], slow)
-        return self._scored(self.candidates, self.hits)
+        return self._scored(self.candidates, self.gains)
 
     def _try(self, layers: Sequence[Layer], heads: Sequence[Any]) -> None:
         """All heads on a layer at once, which share what can be shared."""
-        tries = [(head, penalties(head)) for head in heads]
+        tries = [(head, self.task.penalties(head)) for head in heads]
         for layer in layers if heads else ():
             self._tell(f"{', '.join(map(head_name, heads))} on {layer_name(layer)}")
-            found = sweep_all(tries, *self._data(layer), class_weight=self.class_weight, seed=self.seed)
-            for (head, grid), values in zip(tries, found, strict=True):
+            for (head, grid), gains in zip(tries, self._swept(tries, layer), strict=True):
                 self.candidates += [Candidate(layer, head, penalty) for penalty in grid]
-                self.hits += list(values[:, self.tested].argmax(axis=2) == self.y[self.tested])
+                self.gains += list(gains)
             self._done += len(heads)
 
+    def _swept(self, tries: Tries, layer: Layer) -> list[np.ndarray]:
+        """For each of the tries the gains of the tested rows, (penalties, tested)."""
+        X, rows = features_of(self.features, layer), self.tested
+        found = self.task.sweep(tries, X, self.y, self.folds, class_weight=self.class_weight, seed=self.seed)
+        return [self.task.gains(self.y[rows], values[:, rows], self.class_weight) for values in found]
+
     def _near_by_kernel(self, layers: Sequence[Layer]) -> list[Layer]:
-        rows = kernel_rows(self.y, self.groups, self.seed)
-        hits = [kernel_hits(features_of(self.features, layer)[rows], self.y[rows], self.n_classes) for layer in layers]
+        rows = kernel_rows(self.task.strata(self.y), self.groups, self.seed)
+        y, weight = self.y[rows], self.class_weight
+        gains = [kernel_gains(features_of(self.features, layer)[rows], y, self.task, weight) for layer in layers]
         stand_ins = [Candidate(layer, _KERNEL) for layer in layers]
-        scored = score_all(stand_ins, np.array(hits), self.y[rows], self.groups[rows], balanced=self._balanced)
+        scored = score_gains(stand_ins, np.array(gains), self.groups[rows])
         return [one.candidate.layer for one in scored if near(one) or one.candidate.layer == LAST]
 
     def _near_by_ridge(self, layers: Sequence[Layer]) -> list[Layer]:
         """Against the best of all that was tried; where ridge was not among it, it is tried for this alone."""
         if not self.candidates and len(layers) == 1:
             return list(layers)
-        candidates, hits = list(self.candidates), list(self.hits)
+        candidates, gains = list(self.candidates), list(self.gains)
         if all(head_name(one.head) != _COUSIN for one in candidates) and len(layers) > 1:
             for layer in layers:
-                values = sweep(_COUSIN, *self._data(layer)[:3], penalties(_COUSIN), self.folds, seed=self.seed)
+                (swept,) = self._swept([(_COUSIN, self.task.penalties(_COUSIN))], layer)
                 candidates.append(Candidate(layer, _COUSIN))
-                hits.append(best_hits(values[:, self.tested], self.y[self.tested]))
-        ridges = [one for one in self._scored(candidates, hits) if head_name(one.candidate.head) == _COUSIN]
+                gains.append(swept[swept.mean(axis=1).argmax()])
+        ridges = [one for one in self._scored(candidates, gains) if head_name(one.candidate.head) == _COUSIN]
         reached = {one.candidate.layer for one in ridges if near(one)}
         return [layer for layer in layers if layer in reached] if ridges else list(layers)
 
-    def _data(self, layer: Layer) -> tuple[np.ndarray, np.ndarray, int, Sequence[Fold]]:
-        return features_of(self.features, layer), self.y, self.n_classes, self.folds
-
-    @property
-    def _balanced(self) -> bool:
-        return self.class_weight == "balanced"
-
-    def _scored(self, candidates: list[Candidate], hits: list[np.ndarray]) -> list[ScoredCandidate]:
-        rows = self.tested
-        return score_all(candidates, np.array(hits), self.y[rows], self.groups[rows], balanced=self._balanced)
+    def _scored(self, candidates: list[Candidate], gains: list[np.ndarray]) -> list[ScoredCandidate]:
+        return score_gains(candidates, np.array(gains), self.groups[self.tested])
 
     def _tell(self, label: str) -> None:
         if self.progress:

@@ -17,7 +17,7 @@ class ScoredCandidate:
 
     Attributes:
         candidate: what was tried.
-        score: accuracy, or balanced accuracy where classes are weighted; 0..1.
+        score: accuracy, or balanced accuracy where classes are weighted, or that of another task; at most 1.
         standard_error: of that score.
         behind: how far behind the best candidate, on the same rows.
         behind_error: standard error of that difference.
@@ -39,7 +39,11 @@ def score_all(
     candidates: list[Candidate], hits: np.ndarray, y: np.ndarray, groups: np.ndarray, *, balanced: bool
 ) -> list[ScoredCandidate]:
     """Scores from hits (candidates, n), True where the label was right. Groups count as one item in the errors."""
-    gains = hits * (_balance(y) if balanced else np.ones(len(y)))
+    return score_gains(candidates, hits * (_balance(y) if balanced else np.ones(len(y))), groups)
+
+
+def score_gains(candidates: list[Candidate], gains: np.ndarray, groups: np.ndarray) -> list[ScoredCandidate]:
+    """Scores from what each row adds, (candidates, n). Groups count as one item in the errors."""
     best = gains[gains.mean(axis=1).argmax()]
     codes = np.unique(groups, return_inverse=True)[1]
     scored = []

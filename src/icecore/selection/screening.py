@@ -8,7 +8,7 @@ rows, where nothing takes long, next to nothing is left out, and with many only 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from icecore.selection.rows import one_a_group, part_of
 
 if TYPE_CHECKING:
     from icecore.selection.scoring import ScoredCandidate
+    from icecore.tasks import Task
 
 FAR_BEHIND = 3.0  # standard errors
 _ROWS = 1000
@@ -28,28 +29,23 @@ def near(scored: ScoredCandidate) -> bool:
 
 
 def kernel_rows(y: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
-    """Rows for `kernel_hits`: at most about a thousand, one of each group."""
+    """Rows for `kernel_gains`: at most about a thousand, one of each group."""
     rows = part_of(y, groups, _ROWS, seed)
     return np.asarray(rows[one_a_group(groups[rows])])
 
 
-def kernel_hits(X: np.ndarray, y: np.ndarray, n_classes: int) -> np.ndarray:
-    """Which rows (n,) kernel ridge regression on one-hot classes gets right without them; RBF kernel of the
-    standardised features.
+def kernel_gains(
+    X: np.ndarray, y: np.ndarray, task: Task, class_weight: Literal["balanced"] | None = None
+) -> np.ndarray:
+    """What each row (n,) adds to the score of kernel ridge regression without it; RBF kernel of the standardised
+    features.
 
     The residual of row i without row i is a_i / C_ii, where C is the inverse of (K + ridge I) and a = C Y (Rifkin and
     Lippert 2007).
     """
     inverse = np.linalg.inv(_rbf(X) + _RIDGE * np.eye(len(X)))
-    targets = np.eye(n_classes)[y]
-    values = targets - inverse @ targets / np.diag(inverse)[:, None]
-    return np.asarray(values.argmax(axis=1) == y)
-
-
-def best_hits(values: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Of decision values (penalties, n, k), which rows (n,) are right at the best penalty."""
-    hits = values.argmax(axis=2) == y
-    return np.asarray(hits[hits.mean(axis=1).argmax()])
+    scale = np.diag(inverse)[:, None]
+    return task.screened(lambda targets: np.asarray(targets - inverse @ targets / scale), y, class_weight)
 
 
 def _rbf(X: np.ndarray) -> np.ndarray:

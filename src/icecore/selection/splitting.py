@@ -10,18 +10,19 @@ import numpy as np
 
 from icecore.errors import DataError
 from icecore.evaluation.folds import folds
-from icecore.evaluation.metrics import metrics
 from icecore.heads import pieces
 from icecore.selection.candidates import features_of, take
 from icecore.selection.choosing import Choice, choose
 from icecore.selection.fitting import fit_candidate, learned_rows
+from icecore.tasks import as_task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from icecore.evaluation.crossval import Progress
     from icecore.evaluation.estimate import Estimate
-    from icecore.heads import Head, Rows
+    from icecore.heads import Rows
+    from icecore.tasks import AnyHead, Task
 
 _LEAST_PARTS, _MOST_TESTED = 5, 50_000
 
@@ -36,29 +37,31 @@ class HeldOut:
         learned: how many rows it was fitted on: all of these, unless they are not in memory and it needs them there.
         fit_rows: rows to fit the final model on: training and validation, without items that are tested as well.
         test_rows: rows that are scored.
-        proba: (test rows, n_classes).
-        y: their class codes.
+        proba: (test rows, n_classes), or what the task says.
+        y: their class codes, likewise.
         groups: their groups.
+        task: what was learned.
     """
 
     choice: Choice
-    head: Head
+    head: AnyHead
     learned: int
     fit_rows: np.ndarray
     test_rows: np.ndarray
     proba: np.ndarray
     y: np.ndarray
     groups: np.ndarray
+    task: Task
 
     def metrics(self, *, seed: int = 0) -> dict[str, Estimate | None]:
         """Figures on the test rows."""
-        return metrics(self.y, self.proba, self.proba.shape[1], groups=self.groups, seed=seed)
+        return self.task.metrics(self.y, self.proba, groups=self.groups, seed=seed)
 
 
 def held_out(
     features: Mapping[str, Rows],
     y: np.ndarray,
-    n_classes: int,
+    task: Task | int,
     splits: np.ndarray,
     groups: np.ndarray | None = None,
     *,
@@ -75,8 +78,8 @@ def held_out(
 
     Args:
         features: layer -> rows (n, d), in the order in which the layers run.
-        y: class codes, shape (n,).
-        n_classes: number of classes.
+        y: class codes, shape (n,), or what the task says.
+        task: what is learned; a number stands for so many classes.
         splits: shape (n,), "train", "val" or "test" a row.
         groups: shape (n,), equal for equal items.
         heads: specs, or `auto`.
@@ -87,7 +90,7 @@ def held_out(
     Raises:
         DataError: where there is nothing to train on, or nothing to score.
     """
-    y, splits = np.asarray(y), np.asarray(splits)
+    y, splits, task = np.asarray(y), np.asarray(splits), as_task(task)
     groups = np.arange(len(y)) if groups is None else np.asarray(groups)
     test = _test_rows(splits)
     known = np.flatnonzero(np.isin(splits, ["train", "val"]) & ~np.isin(groups, groups[test]))
@@ -95,14 +98,14 @@ def held_out(
     _require_rows(known, test)
     part = take(features, known)
     choice = choose(
-        part, y[known], n_classes, groups[known],
+        part, y[known], task, groups[known],
         heads=heads, class_weight=class_weight, seed=seed, folds=plan, progress=progress,
     )  # fmt: skip
-    fitted = fit_candidate(choice.candidate, part, y[known], n_classes, class_weight=class_weight, seed=seed)
-    learned = len(learned_rows(choice.candidate, part, y[known], seed))
+    fitted = fit_candidate(choice.candidate, part, y[known], task, class_weight=class_weight, seed=seed)
+    learned = len(learned_rows(choice.candidate, part, task.strata(y[known]), seed))
     tested = features_of(take(features, test), choice.candidate.layer)
-    proba = np.concatenate([fitted.predict_proba(piece) for _, piece in pieces(tested)])
-    return HeldOut(choice, fitted, learned, known, test, proba, y[test], groups[test])
+    proba = np.concatenate([task.says(fitted, piece) for _, piece in pieces(tested)])
+    return HeldOut(choice, fitted, learned, known, test, proba, y[test], groups[test], task)
 
 
 def test_apart(y: np.ndarray, groups: np.ndarray, *, seed: int) -> np.ndarray:

@@ -1,0 +1,76 @@
+"""Metrics of predicted numbers: R2, mean absolute error, root mean squared error, each with its interval.
+
+Errors are skewed and may have heavy tails, so the intervals are symmetric in the cube root (mean errors) or in the
+logarithm of the unexplained share (R2), and Student's t has the degrees of freedom that the kurtosis leaves.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from icecore.evaluation.estimate import Estimate, of_positive, t95
+from icecore.evaluation.sample import Sample, sample_of
+
+if TYPE_CHECKING:
+    Metrics = dict[str, Estimate | None]
+
+NUMBER_METRICS = ("r2", "mae", "rmse")
+
+
+def number_metrics(
+    y: np.ndarray, values: np.ndarray, *, weights: np.ndarray | None = None, groups: np.ndarray | None = None
+) -> Metrics:
+    """R2, mean absolute error and root mean squared error, each with a 95 % interval.
+
+    The intervals are about new items from the same source, with the model as it is. Values equal scikit-learn's.
+
+    Args:
+        y: true numbers, (n,).
+        values: predicted ones, (n,), in the same unit.
+        weights: above zero, (n,); only their ratios count.
+        groups: (n,), equal for rows that are one item: intervals count items.
+
+    Returns:
+        `r2` (1 is perfect, 0 is the mean of y; None where y does not vary), `mae` and `rmse` in the unit of y.
+
+    Raises:
+        UsageError: where lengths or values cannot be right.
+
+    Example:
+        >>> y = np.arange(20.0)
+        >>> found = number_metrics(y, y + np.tile([0.5, -0.5], 10))
+        >>> round(found["r2"].value, 3), found["mae"].value, found["rmse"].value
+        (0.992, 0.5, 0.5)
+    """
+    sample = sample_of(y, values, weights, groups)
+    errors = sample.proba - sample.y
+    spread = np.abs(sample.y - sample.mean(sample.y))
+    squared = _mean_error(sample, np.square(errors), np.square(spread))
+    return {
+        "r2": _r2(sample, np.square(errors), np.square(spread)),
+        "mae": _mean_error(sample, np.abs(errors), spread),
+        "rmse": Estimate(math.sqrt(squared.value), math.sqrt(squared.low), math.sqrt(squared.high)),
+    }
+
+
+def _mean_error(sample: Sample, errors: np.ndarray, floor: np.ndarray) -> Estimate:
+    """Of errors (n,); where none is seen, half an item may still have that of the mean, `floor`."""
+    least = (sample.mean(floor) / 2 / sample.n) ** 2
+    variance = max(sample.variance_of_mean(errors), least)
+    value = sample.mean(errors)
+    return of_positive(value, t95(sample.degrees(errors)) * math.sqrt(variance))
+
+
+def _r2(sample: Sample, errors: np.ndarray, spread: np.ndarray) -> Estimate | None:
+    total = sample.mean(spread)
+    if total <= 0:
+        return None
+    left = sample.mean(errors) / total
+    influence = (errors - left * spread) / total
+    doubt = max(left, 0.5 / sample.n)  # half an item that is as far off as the mean would be
+    deviation = math.sqrt(max(sample.variance_of_mean(influence), (0.5 / sample.n) ** 2))
+    factor = math.exp(min(t95(sample.degrees(influence)) * deviation / doubt, 50.0))
+    return Estimate(1 - left, min(1 - left, 1 - doubt * factor), max(1 - left, 1 - left / factor))
