@@ -246,3 +246,9 @@ def test_several_targets_are_refused():
     table = pd.DataFrame({"text": ["a b", "b c"] * 4, "one": ["x", "y"] * 4, "two": ["u", "v"] * 4})
     with pytest.raises(UsageError, match=r"The data has 2 targets: one, two\. Name the one to rank by"):
         icecore.rank(table, ["icecore:text-s@random"], target=["one", "two"], input_col="text", progress=False)
+
+
+def test_numbers_are_refused():
+    """Networks are ranked by classes; a column of fractional numbers says so."""
+    with pytest.raises(DataError, match=r"'label' is a number\. Networks are ranked by how well they tell classes"):
+        icecore.rank([np.zeros((8, 8, 3), np.uint8)] * 4, [0.5, 1.5, 2.5, 3.5], backbones=[BACKBONE], progress=False)

@@ -11,7 +11,7 @@ import numpy as np
 from icecore.api.budgets import Budget
 from icecore.api.contestants import Contestant, How, contestants
 from icecore.api.inspecting import parameters_of
-from icecore.api.labels import Labels, encode
+from icecore.api.labels import Labels, encode_classes
 from icecore.api.options import open_progress, open_store
 from icecore.api.pretrained import PretrainedModel
 from icecore.api.race import MOST_ITEMS, Latest, Race, Rules
@@ -174,7 +174,7 @@ def _labels(one: Contestant) -> tuple[Labels, np.ndarray]:
             do="Name the one to rank by with --target (target=).",
         )
     name, values = next(iter(dataset.targets.items()))
-    labels = encode(name, values)
+    labels = encode_classes(name, values)
     splits = dataset.splits
     usable = np.arange(len(dataset)) if splits is None else np.flatnonzero(splits != "test")
     return labels, usable
