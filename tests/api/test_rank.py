@@ -251,4 +251,4 @@ def test_several_targets_are_refused():
 def test_numbers_are_refused():
     """Networks are ranked by classes; a column of fractional numbers says so."""
     with pytest.raises(DataError, match=r"'label' is a number\. Networks are ranked by how well they tell classes"):
-        icecore.rank([np.zeros((8, 8, 3), np.uint8)] * 4, [0.5, 1.5, 2.5, 3.5], backbones=[BACKBONE], progress=False)
+        icecore.rank(np.zeros((4, 8, 8, 3), np.uint8), [BACKBONE], [0.5, 1.5, 2.5, 3.5], progress=False)
