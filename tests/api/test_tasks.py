@@ -143,6 +143,7 @@ def test_several_labels_in_columns_of_their_own(table, store, tmp_path):
     again = icecore.fit(paths, matrix, backbone=BACKBONE, head="ridge", store=store, task="multilabel", **QUICK)
     expected = model.predict(table, input_col="path").probabilities
     np.testing.assert_allclose(again.predict(paths).probabilities, expected, atol=1e-5)
+    assert again.evaluate(paths, matrix, progress=False).metrics["labels"]["exact_match"].value > 0.8
     with pytest.raises(DataError, match=r"The column 'word' holds 'low'.*each holds 0 or 1"):
         fit(table, store, ["red", "word"], task="multilabel")
 

@@ -51,6 +51,15 @@ def test_images_with_class_names(door):
     assert load(data.inputs[2])[1].tobytes() == picture(seed=2).tobytes()
 
 
+def test_lists_of_classes_are_read_by_their_names(door):
+    """Several labels a row, as lists of class numbers or of texts, come as lists in JSON."""
+    data = photos(3).add_column("tags", [[0, 1], [], [1]]).add_column("words", [["a;b"], ["c"], []])
+    data = data.cast_column("tags", datasets.List(NAMES))
+    found = read(door(data), target=["tags", "words"])
+    assert found.targets["tags"].tolist() == ['["cat", "dog"]', "[]", '["dog"]']
+    assert found.targets["words"].tolist() == ['["a;b"]', '["c"]', "[]"]
+
+
 def test_the_column_of_images_may_have_any_name(door):
     """A column of images is known by its kind; two of them must be told apart."""
     one = photos().rename_column("image", "what the camera saw")

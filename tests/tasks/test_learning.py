@@ -56,7 +56,10 @@ def test_rare_classes_are_said_aloud():
     assert said.startswith("'kind': rarer has only 2 items, and 1 more of its 3 have fewer than 10; the most frequent")
     assert "--balanced" in said
     tags = column(["a;b"] + ["a"] * 20)
-    assert "b has only 1 items" in remarks("tags", learned("tags", tags, "multilabel"), tags, asked=True)[0]
+    assert "b has only 1 item;" in remarks("tags", learned("tags", tags, "multilabel"), tags, asked=True)[0]
+    few = column(["x", "y"] * 4)
+    said = remarks("few", learned("few", few), few, asked=True)
+    assert said == ["'few': 2 classes of 4 to 4 items; little can be known of any."]
     even = column(["x", "y"] * 10)
     assert remarks("even", learned("even", even), even, asked=True) == []
 
@@ -123,4 +126,4 @@ def test_a_manifest_names_its_task():
     assert task_of("ordinal", ["a", "b"]) == Ordinal(("a", "b"))
     assert task_of("multilabel", ["a", "b"]).width == 4
     assert task_of("regression", []) == Regression()
-    assert Multilabel(("a",)).described == "1 labels, several a row"
+    assert Multilabel(("a",)).described == "1 label, several a row"

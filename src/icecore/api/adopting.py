@@ -13,8 +13,8 @@ from icecore.api.describing import data_ref, figures, versions
 from icecore.artifact import Change, Predictor, TargetRef
 from icecore.backbones import LAST, TorchBackbone
 from icecore.features import Features
-from icecore.heads import Head
 from icecore.prefix import Column
+from icecore.tasks import AnyHead
 from icecore.training.comparing import Comparison
 from icecore.training.tuning import Tuned
 
@@ -55,7 +55,7 @@ def with_tuned(
     )
 
 
-def _target(target: TargetRef, head: Head, comparison: Comparison, number: int, said: str) -> TargetRef:
+def _target(target: TargetRef, head: AnyHead, comparison: Comparison, number: int, said: str) -> TargetRef:
     changed: dict[str, Any] = {
         "columns": (0,),
         "chosen": {"head": f"{head.name}, fine-tuned", "because": said, "by_layer": {}},
@@ -63,5 +63,6 @@ def _target(target: TargetRef, head: Head, comparison: Comparison, number: int, 
         "metrics": figures(comparison.metrics[number]),
         "baselines": {"frozen model": figures(comparison.frozen[number])},
         "evaluation": comparison.how,
+        "interval": comparison.intervals[number],
     }
     return target.model_copy(update=changed)

@@ -13,10 +13,11 @@ from icecore.api.labels import Labels
 from icecore.api.reports import Metrics, TargetReport
 from icecore.artifact import TargetEvidence
 from icecore.backbones import INPUT
-from icecore.evaluation import duplicate_groups
+from icecore.evaluation import duplicate_groups, half_width
 from icecore.features import Features, Progress
 from icecore.heads import Rows as HeadRows
 from icecore.selection import (
+    IN_PIECES,
     Candidate,
     Choice,
     HeldOut,
@@ -32,7 +33,6 @@ from icecore.selection import (
 from icecore.tasks import AnyHead, Task
 
 RAW = "raw_input"
-_COVERED = 0.95  # of new numbers lie in the interval around a predicted one
 _STEADY = 1000  # predictions that figures of small data should be averaged over
 _STEADY_AUTO = 200  # likewise where every fold makes a choice anew, which takes its time
 
@@ -138,16 +138,11 @@ def _target_evidence(labels: Labels, result: Nested | HeldOut) -> TargetEvidence
 
 
 def _half_width(result: Nested | HeldOut) -> float | None:
-    """How far off 95 % of new numbers are at most, by split conformal prediction (Vovk et al. 2005) on the rows that
-    models had not seen. None where these are too few to say.
-    """
+    """How far off 95 % of new numbers are at most, from the rows that models had not seen."""
     if isinstance(result, HeldOut):
-        off, n = np.abs(result.proba[:, 0] - result.y), len(set(result.groups.tolist()))
-    else:
-        y, said, how = result.out_of_fold.stacked()
-        off, n = np.abs(said[:, 0] - y), len(set(how["groups"].tolist()))
-    share = np.ceil(_COVERED * (n + 1)) / n
-    return float(np.quantile(off, share, method="higher")) if share <= 1 else None
+        return half_width(result.y, result.proba[:, 0], result.groups)
+    y, said, how = result.out_of_fold.stacked()
+    return half_width(y, said[:, 0], how["groups"])
 
 
 def _evaluated(labels: Labels, rows: Rows, settings: Settings, progress: Progress, label: str) -> Nested | HeldOut:
@@ -210,7 +205,8 @@ def _notes(result: Nested | HeldOut) -> tuple[str, ...]:
         return ()
     name = head_name(result.choice.candidate.head)
     said = f"{name} has to have its rows in memory: it was fitted on {result.learned:,} of {len(result.fit_rows):,}."
-    return (f"{said} ridge, logistic and svm would take all.",)
+    able = [own for own in result.task.auto if own in IN_PIECES]
+    return (f"{said} {', '.join(able[:-1])} and {able[-1]} would take all.",)
 
 
 def _how(result: Nested | HeldOut, labels: Labels, settings: Settings, *, given_split: bool) -> str:

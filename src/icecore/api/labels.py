@@ -162,9 +162,15 @@ def _listed_labels(given: Mapping[str, np.ndarray], target: TargetRef) -> np.nda
     return found
 
 
-def columns_of(y: Any, wanted: Wanted) -> Any:
-    """Targets as they were given; a matrix (n, k) of 0 and 1 for several labels as columns `0`, `1`, ..."""
-    if wanted.joins and isinstance(y, np.ndarray) and y.ndim == 2:
+def columns_of(y: Any, wanted: Wanted | Sequence[TargetRef]) -> Any:
+    """Targets as they were given; a matrix (n, k) of 0 and 1 for several labels as columns `0`, `1`, ...
+
+    Args:
+        y: whatever came.
+        wanted: what is to be learned, or a model's targets.
+    """
+    joins = wanted.joins if isinstance(wanted, Wanted) else any(target.sources for target in wanted)
+    if joins and isinstance(y, np.ndarray) and y.ndim == 2:
         return {str(number): column for number, column in enumerate(y.T)}
     return y
 

@@ -129,7 +129,8 @@ class TuningReport:
         targets: their names.
         metrics: of the tuned model for each target, on rows that neither model has seen.
         frozen_metrics: of the frozen one on the same rows.
-        difference: in the share of right answers, tuned minus frozen, with its interval.
+        difference: in the score (of classes the share of right answers), tuned minus frozen, with its interval.
+        score: what that score is, in words.
         compared: on which rows, in words.
         epochs: that were kept.
         seconds: spent on the prefix, on the suffix and on evaluation.
@@ -160,6 +161,7 @@ class TuningReport:
     unfrozen: tuple[str, ...] = ()
     model: Path | None = None
     leads: bool = True
+    score: str = "accuracy"
 
     def bad_json(self) -> list[dict[str, Any]]:
         """The items set aside."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from icecore.api.guessing import read_for
-from icecore.api.labels import require_items, table_columns, values_of
+from icecore.api.labels import columns_of, require_items, table_columns, values_of
 from icecore.api.reports import Metrics
 from icecore.artifact import Predictor, TargetRef
 from icecore.data import Dataset, read
@@ -27,7 +27,7 @@ def read_labelled(data: Any, y: Any, target: Targets, input_col: Targets, predic
 
     A table's columns that are called like the model's targets are taken; where there are none, it is guessed as in fit.
     """
-    own = table_columns(predictor.manifest.targets)
+    own, y = table_columns(predictor.manifest.targets), columns_of(y, predictor.manifest.targets)
     options: dict[str, Any] = {"input_col": input_col, "labelled": True}
     if y is None and target is None:
         with suppress(DataError):

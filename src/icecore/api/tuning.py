@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from icecore import keys
 from icecore.api.adopting import with_tuned
-from icecore.api.labels import require_items, table_columns, values_of
+from icecore.api.labels import columns_of, require_items, table_columns, values_of
 from icecore.api.reports import TuningReport
 from icecore.artifact import Predictor, TargetRef
 from icecore.backbones import LAST
@@ -19,10 +20,9 @@ from icecore.data import Dataset, read
 from icecore.errors import DataError, TrainingError, UsageError
 from icecore.evaluation import duplicate_groups
 from icecore.features import Features, Progress, Silent, tell
-from icecore.heads import Head, make
 from icecore.prefix import Cutter, prefix_key
 from icecore.store import Store
-from icecore.tasks import task_of
+from icecore.tasks import AnyHead, task_of
 from icecore.training.boundaries import Prepared, prepare
 from icecore.training.checkpoints import Checkpoints
 from icecore.training.comparing import Comparison, FrozenTarget, compare, held_out, plan
@@ -62,7 +62,23 @@ def training_settings(**given: Any) -> TrainingSettings:
                 expected=f"Known are {', '.join(known)}.",
                 do=f"Did you mean {close[0]}?" if close else "",
             )
+    if given.get("target_weight") is not None:
+        given["target_weight"] = _weights(given["target_weight"])
     return TrainingSettings(**given)
+
+
+def _weights(given: Any) -> dict[str, float]:
+    """By target, from a mapping or from texts such as `price=2`. Raises UsageError for what is neither."""
+    if isinstance(given, Mapping):
+        return {str(name): float(weight) for name, weight in given.items()}
+    found: dict[str, float] = {}
+    for part in [given] if isinstance(given, str) else given:
+        name, _, weight = part.rpartition("=")
+        try:
+            found[name] = float(weight)
+        except ValueError:
+            raise UsageError(f"Got the target weight {part!r}.", expected="TARGET=WEIGHT, such as price=2.") from None
+    return found
 
 
 def read_data(data: Any, y: Any, target: Any, input_col: Any, predictor: Predictor) -> Dataset:
@@ -71,7 +87,7 @@ def read_data(data: Any, y: Any, target: Any, input_col: Any, predictor: Predict
     if y is None and target is None:
         with suppress(DataError):
             return read(data, target=table_columns(predictor.manifest.targets), **options)
-    return read(data, y=y, target=target, **options)
+    return read(data, y=columns_of(y, predictor.manifest.targets), target=target, **options)
 
 
 def tune(
@@ -79,7 +95,7 @@ def tune(
 ) -> tuple[TuningReport, Predictor]:
     """Fine-tune a model. Returns what happened, and the model to use from now on. Options are those of `extract`."""
     settings, backbone = request.settings, cuttable(predictor.backbone)
-    _require_classification(predictor)
+    _require_sense(predictor, settings)
     _codes(predictor, dataset)  # labels that cannot be learned are told before any work is done
     sharing = Sharing.found(backbone.device)
     progress = progress if sharing.leads else Silent()
@@ -91,7 +107,7 @@ def tune(
     require_items(prepared.features)
     for note in _notes(prepared):
         tell(progress, f"Note: {note}")
-    task = learned_of(predictor, prepared.features)
+    task = learned_of(predictor, prepared.features, settings)
     tuner = Tuner(
         cutter,
         [Stage(cut.suffix, prepared.examples[cut.place]) for cut in cuts],
@@ -119,7 +135,7 @@ def _trained(
     task, settings = tuner.task, request.settings
     parts = plan(task, features.dataset.splits, _folds(request, features), settings.seed)
     frozen = [
-        FrozenTarget(cast("Head", predictor.heads[target.name]), predictor.matrix(features, target))
+        FrozenTarget(predictor.heads[target.name], predictor.matrix(features, target))
         for target in predictor.manifest.targets
     ]
     try:
@@ -142,6 +158,7 @@ def _report(
         frozen_metrics=comparison.frozen,
         difference=comparison.difference,
         compared=comparison.how,
+        score=comparison.score,
         epochs=tuned.epochs,
         seconds={**tuner.seconds, "prefix": prepared.seconds},
         log=tuple(tuned.log),
@@ -156,10 +173,16 @@ def _notes(prepared: Prepared) -> tuple[str, ...]:
     return (*prepared.notes, *prepared.features.notes)
 
 
-def learned_of(predictor: Predictor, features: Features) -> Task:
-    """Class codes by the model's own classes. Raises DataError for labels that it does not know."""
-    classes = [len(target.classes) for target in predictor.manifest.targets]
-    return Task(_codes(predictor, features.dataset), classes, duplicate_groups(features.origins))
+def learned_of(predictor: Predictor, features: Features, settings: TrainingSettings) -> Task:
+    """Labels by the model's own classes. Raises DataError for labels that it does not know."""
+    targets, weights = predictor.manifest.targets, settings.target_weight or {}
+    return Task(
+        _codes(predictor, features.dataset),
+        [len(target.classes) for target in targets],
+        duplicate_groups(features.origins),
+        [task_of(target.task, target.classes) for target in targets],
+        [float(weights.get(target.name, 1.0)) for target in targets],
+    )
 
 
 def _codes(predictor: Predictor, dataset: Dataset) -> list[np.ndarray]:
@@ -168,12 +191,14 @@ def _codes(predictor: Predictor, dataset: Dataset) -> list[np.ndarray]:
     return [task_of(own.task, own.classes).encode(given[own.name].tolist(), own.name) for own in targets]
 
 
-def _start(predictor: Predictor, target: TargetRef, settings: TrainingSettings) -> Head:
-    """The head that training starts from: the model's own where it reads `last` alone, else a logistic regression."""
+def _start(predictor: Predictor, target: TargetRef, settings: TrainingSettings) -> AnyHead:
+    """The head that training starts from: the model's own where it reads `last` alone, else a linear one."""
     columns = [predictor.columns[i] for i in target.columns]
     if [column.layer for column in columns] == [LAST]:
-        return cast("Head", predictor.heads[target.name])
-    return make("logistic", class_weight=settings.class_weight, seed=settings.seed)
+        return predictor.heads[target.name]
+    task = task_of(target.task, target.classes)
+    made: AnyHead = task.make(task.fallback, class_weight=settings.class_weight, seed=settings.seed)
+    return made
 
 
 def _pooling(predictor: Predictor) -> str:
@@ -214,7 +239,15 @@ def _key(predictor: Predictor, features: Features, task: Task, request: Request)
     )
 
 
-def _require_classification(predictor: Predictor) -> None:
-    other = [target.name for target in predictor.manifest.targets if target.task != "classification"]
-    if other:
-        raise UsageError(f"The targets {', '.join(other)} are no classes.", expected="Fine-tuning is for classes.")
+def _require_sense(predictor: Predictor, settings: TrainingSettings) -> None:
+    """Raise UsageError for what this model's targets cannot be trained with."""
+    targets = predictor.manifest.targets
+    strange = [name for name in settings.target_weight or {} if name not in {target.name for target in targets}]
+    if strange:
+        named = ", ".join(target.name for target in targets)
+        raise UsageError(f"A weight is given for the target {strange[0]!r}.", expected=f"The targets are {named}.")
+    if settings.contrastive and not any(target.task in ("classification", "ordinal") for target in targets):
+        raise UsageError(
+            "A contrastive phase pulls items of one class together, and no target here has one class a row.",
+            do="Leave out --contrastive (contrastive=).",
+        )

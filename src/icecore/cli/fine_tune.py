@@ -35,6 +35,10 @@ def fine_tune(
     average: Annotated[float, typer.Option(help="Decay of the moving average of weights; 0 for none.")] = 0.99,
     train_norm: Annotated[bool, typer.Option("--train-norm", help="Batch norm follows the batches.")] = False,
     balanced: Annotated[bool, typer.Option("--balanced", help="Let every class count the same, however rare.")] = False,
+    target_weight: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TARGET=WEIGHT", help="How much a target's loss counts beside others. May be repeated."),
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Items a step.")] = 32,
     accumulate: Annotated[int, typer.Option(help="Batches whose gradients make one step.")] = 1,
     precision: Annotated[str, typer.Option(help="auto, float32, bfloat16.")] = "auto",
@@ -73,7 +77,8 @@ def fine_tune(
         unfreeze=int(unfreeze) if unfreeze.isdecimal() else unfreeze, epochs=epochs, learning_rate=learning_rate,
         layer_decay=layer_decay, weight_decay=weight_decay, warmup=warmup, gradual=gradual,
         label_smoothing=label_smoothing, mixup=mixup, views=views, dropout=dropout, patience=patience, average=average,
-        train_norm=train_norm, class_weight="balanced" if balanced else None, batch_size=batch_size,
+        train_norm=train_norm, class_weight="balanced" if balanced else None,
+        target_weight=target_weight, batch_size=batch_size,
         accumulate=accumulate, precision=precision, lora=lora, contrastive=contrastive,
         store_limit=None if store_limit is None else bytes_of(store_limit), folds=folds, keep=keep, seed=seed,
         target=target, input_col=input_col, workers=workers, strict=strict, progress=not json,
@@ -101,7 +106,7 @@ def _show(report: Any, loaded: Any) -> None:
     for name, tuned, frozen in zip(report.targets, report.metrics, report.frozen_metrics, strict=True):
         say("", *([f"{name}:"] if len(report.targets) > 1 else []))
         figures({"fine-tuned": tuned, "frozen": frozen})
-    say(f"95 % intervals; {report.compared}", "", f"accuracy, fine-tuned minus frozen: {report.difference}")
+    say(f"95 % intervals; {report.compared}", "", f"{report.score}, fine-tuned minus frozen: {report.difference}")
     say(_verdict(report))
 
 

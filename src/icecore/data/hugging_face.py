@@ -118,18 +118,34 @@ def _columns(name: str, splits: list[_Split]) -> dict[str, Values]:
 
 
 def _plain(split: _Split) -> pa.Table:
-    """The table with class labels as their names; -1, for which there is none, as null."""
+    """The table with class labels, and lists of them, as their names; -1, for which there is none, as null."""
     table = split.table.replace_schema_metadata(None)
     for place, column in enumerate(table.column_names):
-        names = _class_names(split.features.get(column))
+        feature = split.features.get(column)
+        names, several = _class_names(feature), _class_names(_of_each(feature))
         if names is not None and pa.types.is_integer(table.column(column).type):
             table = table.set_column(place, column, _named(table.column(column), names))
+        elif several is not None:
+            table = table.set_column(place, column, _named_lists(table.column(column), several))
     return table
 
 
 def _named(numbers: pa.ChunkedArray, names: list[str]) -> pa.ChunkedArray:
     known = pc.if_else(pc.less(numbers, 0), None, numbers)
     return pa.chunked_array([pc.take(pa.array(names), chunk) for chunk in known.chunks], pa.string())
+
+
+def _named_lists(numbers: pa.ChunkedArray, names: list[str]) -> pa.ChunkedArray:
+    rows = numbers.to_pylist()
+    named = [None if row is None else [names[number] for number in row if number >= 0] for row in rows]
+    return pa.chunked_array([named], pa.list_(pa.string()))
+
+
+def _of_each(feature: Any) -> Any:
+    """The feature of the elements of a list; None of what is none."""
+    if isinstance(feature, list) and len(feature) == 1:
+        return feature[0]
+    return feature.get("feature") if isinstance(feature, Mapping) else None
 
 
 def _class_names(feature: Any) -> list[str] | None:

@@ -17,8 +17,8 @@ from icecore.evaluation.label_sets import LABEL_SET_METRICS, label_set_metrics, 
 from icecore.evaluation.leaks import Leaks, leaks
 from icecore.evaluation.learning import LearningCurve, learning_curve
 from icecore.evaluation.metrics import METRICS, metrics
-from icecore.evaluation.numbers import NUMBER_METRICS, number_metrics
-from icecore.evaluation.paired import paired_difference, share_right
+from icecore.evaluation.numbers import NUMBER_METRICS, half_width, number_metrics
+from icecore.evaluation.paired import paired_difference, paired_gain, share_right
 from icecore.evaluation.ranks import RANK_METRICS, median_classes, rank_metrics
 from icecore.evaluation.reliability import Bin, Reliability, reliability
 from icecore.evaluation.suspects import Suspect, suspects
@@ -47,6 +47,7 @@ __all__ = [
     "duplicate_groups",
     "folds",
     "h_score",
+    "half_width",
     "in_digits",
     "label_set_metrics",
     "leaks",
@@ -61,6 +62,7 @@ __all__ = [
     "number_metrics",
     "outlier_scores",
     "paired_difference",
+    "paired_gain",
     "precisions",
     "rank_metrics",
     "reliability",

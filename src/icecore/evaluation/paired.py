@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from icecore.errors import UsageError
-from icecore.evaluation.estimate import Z95, Estimate, wilson
+from icecore.evaluation.estimate import Z95, Estimate, t95, wilson
+from icecore.evaluation.sample import sample_of
 
 
 def share_right(right: np.ndarray, groups: np.ndarray | None = None) -> Estimate:
@@ -55,3 +56,29 @@ def paired_difference(right: np.ndarray, reference: np.ndarray, groups: np.ndarr
     half = Z95 * math.sqrt(max((better + worse) - (better - worse) ** 2 / (n + 2), 0)) / (n + 2)
     value = float(gain.mean())
     return Estimate(value, min(value, max(-1.0, centre - half)), max(value, min(1.0, centre + half)))
+
+
+def paired_gain(gain: np.ndarray, reference: np.ndarray, groups: np.ndarray | None = None) -> Estimate:
+    """How much more a model scores than another, where what a row adds to the score is no share of right answers.
+
+    The interval is Student's t on the differences, its degrees of freedom those that their kurtosis leaves. Rows of one
+    group count as one item.
+
+    Args:
+        gain: (n,) what each row adds to the score of a model; the score is their mean.
+        reference: (n,) the same of the other model.
+        groups: (n,), equal for equal items.
+
+    Raises UsageError where there is nothing to compare.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> ours, theirs = rng.normal(0.5, 1, 200), rng.normal(0.0, 1, 200)
+        >>> bool(paired_gain(ours, theirs).low > 0)
+        True
+    """
+    sample = sample_of(np.asarray(reference, np.float64), gain, None, groups)
+    found = sample.proba - sample.y
+    value = sample.mean(found)
+    half = t95(sample.degrees(found)) * math.sqrt(sample.variance_of_mean(found))
+    return Estimate(value, value - half, value + half)

@@ -16,12 +16,14 @@ from icecore.heads.making import make, restore
 from icecore.heads.named import CERTAIN, NamedHead
 from icecore.heads.piecewise import PiecewiseHead
 from icecore.heads.rows import some_rows
+from icecore.heads.saving import load_steps, save_steps
 from icecore.heads.split import Sides
 
 if TYPE_CHECKING:
     from icecore.heads.out_of_fold import Folds
     from icecore.heads.protocol import Arrays, Config, Head
     from icecore.heads.rows import Rows
+    from icecore.heads.steps import Step
     from icecore.heads.weighting import ClassWeight
 
 Tries: TypeAlias = Sequence[tuple[Any, Sequence[float | None]]]
@@ -47,6 +49,9 @@ class QuestionHead:
         self, spec: Any, *, penalty: float | None = None, class_weight: ClassWeight = None, seed: int = 0
     ) -> None:
         self.spec, self.penalty, self.class_weight, self.seed = spec, penalty, class_weight, seed
+        self.steps_: list[
+            Step
+        ] = []  # of a head that was fine-tuned: to the probabilities of yes, in the place of parts
         self._name = "" if spec is None else self._made().name
 
     @property
@@ -62,9 +67,10 @@ class QuestionHead:
     def fit(self, X: np.ndarray, y: np.ndarray, *, n_classes: int) -> Self:
         """Learn from features X (n, d) and what subclasses take for y. Raises HeadError where they do not fit."""
         X, answers = checks.features(X), self.questions(y, n_classes)
+        self.n_features_ = X.shape[1]
         if len(answers) != len(X) or not len(X):
             raise HeadError(f"{len(X)} rows of features came with {len(answers)} of labels.", expected="One each.")
-        self.n_classes_ = n_classes
+        self.n_classes_, self.steps_ = n_classes, []
         odds = self._odds_out_of_fold(X, answers)
         head = self._made()
         if isinstance(head, NamedHead):
@@ -98,6 +104,11 @@ class QuestionHead:
         """Probabilities (n, n_classes), float64. Raises HeadError before `fit`."""
         if not hasattr(self, "parts_"):
             raise HeadError(f"The head {self.name!r} has not been fitted.", do="Call fit first.")
+        if self.steps_:
+            yes = checks.features(X, self.n_features_)
+            for step in self.steps_:
+                yes = step(yes)
+            return self.combined(yes)
         yes = np.empty((len(X), len(self.parts_)))
         for q, part in enumerate(self.parts_):
             yes[:, q] = part.predict_proba(X)[:, 1]
@@ -120,6 +131,9 @@ class QuestionHead:
         config = {"head": self.kind, "name": self.name, "n_classes": self.n_classes_, "penalty": self.penalty}
         config |= {"spec": self.spec if isinstance(self.spec, str) else None}
         config |= {"class_weight": self.class_weight, "seed": self.seed, "parts": [own for own, _ in states]}
+        if self.steps_:
+            steps, arrays = save_steps(self.steps_)
+            config |= {"steps": steps, "n_features": self.n_features_}
         return config | self._extra(), arrays
 
     def load_state(self, config: Config, arrays: Arrays) -> Self:
@@ -129,6 +143,8 @@ class QuestionHead:
             restore(own, {n.removeprefix(f"{q}."): a for n, a in arrays.items() if n.startswith(f"{q}.")})
             for q, own in enumerate(config["parts"])
         ]
+        if "steps" in config:
+            self.steps_, self.n_features_ = load_steps(config["steps"], arrays), int(config["n_features"])
         return self
 
     def __repr__(self) -> str:

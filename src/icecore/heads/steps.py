@@ -94,6 +94,18 @@ class Softmax(Step):
 
 
 @dataclass(frozen=True, eq=False)
+class Sigmoid(Step):
+    """1 / (1 + exp(-z / temperature)), each column by itself."""
+
+    kind: ClassVar[str] = "sigmoid.v1"
+    temperature: np.ndarray  # (q,)
+
+    def __call__(self, X: np.ndarray) -> np.ndarray:
+        """(n, q) to (n, q)."""
+        return np.asarray(0.5 * (1 + np.tanh(X / self.temperature / 2)))
+
+
+@dataclass(frozen=True, eq=False)
 class Constant(Step):
     """One column of ones: there was only one class to learn."""
 

@@ -46,9 +46,9 @@ def layers_of(head: Head, X: np.ndarray) -> nn.Sequential | None:
     match steps:
         case [Linear() as linear, Softmax() as softmax]:
             scale = standardisation(X, length=X.shape[1] ** 0.5)
-            return nn.Sequential(_standardising(scale), _dense(linear, softmax.temperature, scale, columns))
+            return nn.Sequential(standardising(scale), _logits(linear, softmax.temperature, scale, columns))
         case [Standardise() as scale, Trained() | TorchStep() as layers, Softmax()] if columns is None:
-            return nn.Sequential(_standardising(scale), copy.deepcopy(layers.module).requires_grad_(True))
+            return nn.Sequential(standardising(scale), copy.deepcopy(layers.module).requires_grad_(True))
     return None
 
 
@@ -63,7 +63,7 @@ def with_layers(head: Head, layers: nn.Sequential, temperature: float) -> Head:
     return cast("Head", tuned)
 
 
-def _standardising(scale: Standardise) -> nn.BatchNorm1d:
+def standardising(scale: Standardise) -> nn.BatchNorm1d:
     """Batch norm with these statistics. A feature that never varied, or too little for float32, has an infinite
     variance, and so gives 0.
     """
@@ -75,15 +75,20 @@ def _standardising(scale: Standardise) -> nn.BatchNorm1d:
     return layer.eval()
 
 
-def _dense(linear: Linear, temperature: float, scale: Standardise, columns: Columns | None) -> nn.Linear:
-    """The linear step on standardised features."""
-    safe = np.where(scale.factor > 0, scale.factor, np.inf)
-    weight = linear.weight / safe[:, None] / temperature
-    bias = (linear.bias + scale.mean @ linear.weight) / temperature
+def _logits(linear: Linear, temperature: float, scale: Standardise, columns: Columns | None) -> nn.Linear:
+    """The linear step on standardised features, with the logits of classes that were never seen."""
+    weight, bias = linear.weight / temperature, linear.bias / temperature
     if columns is not None:
         wide, all_of = np.zeros((len(weight), columns.n_classes)), np.full(columns.n_classes, _NEVER_SEEN)
         wide[:, columns.present], all_of[columns.present] = weight, bias
         weight, bias = wide, all_of
+    return dense(weight, bias, scale)
+
+
+def dense(weight: np.ndarray, bias: np.ndarray, scale: Standardise) -> nn.Linear:
+    """A linear step (d, k) of features as they are, as a layer on standardised ones."""
+    safe = np.where(scale.factor > 0, scale.factor, np.inf)
+    weight, bias = weight / safe[:, None], bias + scale.mean @ weight
     layer = nn.Linear(weight.shape[0], weight.shape[1], device="meta")  # where no weights are drawn
     layer.weight, layer.bias = (nn.Parameter(torch.from_numpy(value.copy()).float()) for value in (weight.T, bias))
     return layer

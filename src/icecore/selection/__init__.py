@@ -7,7 +7,16 @@ apart (within one standard error, on the same rows) the simplest is taken.
 
 from __future__ import annotations
 
-from icecore.selection.candidates import AUTO_HEADS, Candidate, Layer, features_of, head_name, in_memory, layer_name
+from icecore.selection.candidates import (
+    AUTO_HEADS,
+    IN_PIECES,
+    Candidate,
+    Layer,
+    features_of,
+    head_name,
+    in_memory,
+    layer_name,
+)
 from icecore.selection.choosing import Choice, choose
 from icecore.selection.fitting import fit_candidate
 from icecore.selection.mending import CALIBRATIONS, Calibration, Mended, mend
@@ -21,6 +30,7 @@ from icecore.selection.standing import Heat, Standing, going_on, standings
 __all__ = [
     "AUTO_HEADS",
     "CALIBRATIONS",
+    "IN_PIECES",
     "PROBES",
     "Calibration",
     "Candidate",

@@ -86,6 +86,10 @@ class Task:
         """Gains (n,) of a quick model: `left_out` turns targets (n, c) into values (n, c) of rows without them."""
         raise NotImplementedError
 
+    def achieved(self, y: np.ndarray, said: np.ndarray) -> np.ndarray:
+        """What each row (n,) adds to the score, by what a fitted head says of it, (n, width)."""
+        return np.asarray(self.gains(y, said[None], None)[0])
+
     def fit(self, head: Any, X: np.ndarray, y: np.ndarray) -> AnyHead:
         """Fit a head on features (n, d) and what `encode` gave."""
         fitted: AnyHead = head.fit(X, y, n_classes=len(self.classes))

@@ -93,15 +93,17 @@ def _rare(name: str, task: Task, y: np.ndarray) -> list[str]:
     if not task.classes or not len(y):
         return []
     counts = y.sum(axis=0) if y.ndim == 2 else np.bincount(y, minlength=len(task.classes))
-    rarest = int(counts.argmin())
-    if counts[rarest] >= _RARE and counts.max() < _WORD * counts[rarest]:
+    rarest, few = int(counts.argmin()), int(counts.min())
+    if few >= _RARE and counts.max() < _WORD * few:
         return []
+    if counts.max() < 2 * few:
+        return [f"{name!r}: {len(counts)} classes of {few} to {counts.max()} items; little can be known of any."]
     others = int((counts < _RARE).sum()) - 1
     more = f", and {others} more of its {len(counts)} have fewer than {_RARE}" if others > 0 else ""
     most = f"the most frequent, {task.classes[int(counts.argmax())]}, has {counts.max():,}"
     return [
-        f"{name!r}: {task.classes[rarest]} has only {counts[rarest]} items{more}; {most}. Little can be known of rare "
-        "ones; --balanced lets every class count the same."
+        f"{name!r}: {task.classes[rarest]} has only {few} item{'s' * (few != 1)}{more}; {most}. "
+        "Little can be known of rare ones; --balanced lets every class count the same."
     ]
 
 

@@ -47,7 +47,7 @@ class Multilabel(Task):
     @property
     def described(self) -> str:
         """See `Task.described`."""
-        return f"{len(self.classes)} labels, several a row"
+        return f"{len(self.classes)} label{'s' * (len(self.classes) > 1)}, several a row"
 
     @property
     def width(self) -> int:
@@ -107,6 +107,10 @@ class Multilabel(Task):
     ) -> np.ndarray:
         """See `Task.screened`."""
         return np.asarray(self.gains(y, left_out(2.0 * y - 1)[None], class_weight)[0])
+
+    def achieved(self, y: np.ndarray, said: np.ndarray) -> np.ndarray:
+        """See `Task.achieved`."""
+        return np.asarray(self.gains(y, said[:, : len(self.classes)][None], None)[0])
 
     def says(self, head: Any, X: np.ndarray) -> np.ndarray:
         """See `Task.says`: probabilities (n, k), then thresholds (n, k)."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from icecore import heads
 from icecore.errors import DataError
-from icecore.evaluation import rank_metrics
+from icecore.evaluation import median_classes, rank_metrics
 from icecore.tasks.base import ClassWeight, Metrics, Task, Tries, balance
 from icecore.tasks.classification import codes_of, sorted_labels, spellings
 
@@ -69,6 +69,10 @@ class Ordinal(Task):
     ) -> np.ndarray:
         """See `Task.screened`."""
         return np.asarray(self.gains(y, left_out(2.0 * self._above(y) - 1)[None], class_weight)[0])
+
+    def achieved(self, y: np.ndarray, said: np.ndarray) -> np.ndarray:
+        """See `Task.achieved`, of the median."""
+        return np.asarray(1 - np.abs(median_classes(said) - y) / (len(self.classes) - 1))
 
     def floor(self, y: np.ndarray) -> np.ndarray:
         """See `Task.floor`: the shares of the classes, whose median is predicted."""

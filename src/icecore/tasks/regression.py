@@ -98,6 +98,10 @@ class Regression(Task):
         unit = (y - y.mean()) / (y.std() or 1.0)
         return np.asarray(self.gains(unit, left_out(unit[:, None])[:, 0][None], class_weight)[0])
 
+    def achieved(self, y: np.ndarray, said: np.ndarray) -> np.ndarray:
+        """See `Task.achieved`."""
+        return np.asarray(self.gains(y, said[:, 0][None], None)[0])
+
     def fit(self, head: Any, X: np.ndarray, y: np.ndarray) -> AnyHead:
         """See `Task.fit`."""
         fitted: AnyHead = head.fit(X, y)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from icecore.errors import DataError
-from icecore.evaluation import Estimate, Fold, folds, metrics, paired_difference, untested
-from icecore.heads import Head
+from icecore.evaluation import Estimate, Fold, folds, half_width, paired_difference, paired_gain, untested
+from icecore.tasks import AnyHead, Classification
 from icecore.training.loop import Task
 from icecore.training.tuning import Tuned, Tuner
 
@@ -24,7 +24,7 @@ _LEAST_HELD = 10  # fewer say nothing about when to stop
 class FrozenTarget:
     """The frozen model's head for a target, and the features that it reads, (n, d)."""
 
-    head: Head
+    head: AnyHead
     X: np.ndarray
 
 
@@ -35,7 +35,10 @@ class Comparison:
     Attributes:
         metrics: of the tuned model, for each target.
         frozen: of the frozen one, its head refitted on the training rows.
-        difference: tuned minus frozen share of right answers, the mean over targets, with its interval.
+        difference: tuned minus frozen score (of classes the share of right answers), the mean over targets, with its
+            interval.
+        score: what that score is, in words.
+        intervals: for each target that is a number half the width of the interval that holds 95 % of new ones.
         rows: how many rows were compared.
         folds: in how many folds.
         tuned: what the last fold's training gave.
@@ -47,6 +50,8 @@ class Comparison:
     rows: int
     folds: int
     tuned: Tuned
+    score: str = "accuracy"
+    intervals: Sequence[float | None] = ()
 
     @property
     def how(self) -> str:
@@ -69,7 +74,7 @@ def plan(task: Task, splits: np.ndarray | None, n_folds: int, seed: int) -> list
     """
     if splits is not None and set(splits.tolist()) - {"train"}:
         return [_given(task, splits, seed)]
-    made: Sequence[Fold] = folds(task.codes[0], task.groups, n_splits=n_folds if n_folds > 1 else 4, seed=seed)
+    made: Sequence[Fold] = folds(task.strata, task.groups, n_splits=n_folds if n_folds > 1 else 4, seed=seed)
     chosen = made if n_folds > 1 else made[:1]
     return [(*held_out(task, train, seed), test) for train, test in chosen]
 
@@ -91,7 +96,7 @@ def _given(task: Task, splits: np.ndarray, seed: int) -> Part:
 
 def held_out(task: Task, rows: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows to train on, and a fifth to stop by; none where they would be too few to tell anything."""
-    codes, groups = task.codes[0][rows], task.groups[rows]
+    codes, groups = task.strata[rows], task.groups[rows]
     if len(rows) < _HELD * _LEAST_HELD or untested(codes, groups).any():
         return rows, rows[:0]
     train, held = folds(codes, groups, n_splits=_HELD, seed=seed)[0]
@@ -128,22 +133,40 @@ def compare(
         theirs.append([_refitted(f, seen, test, task, t) for t, f in enumerate(frozen)])
     assert tuned is not None  # noqa: S101 - there are parts
     joined = [[np.concatenate(own) for own in zip(*side, strict=True)] for side in (ours, theirs)]
-    figures = [[_figures(proba, task, t, tested) for t, proba in enumerate(side)] for side in joined]
-    right = [np.mean([_right(proba, task, t, tested) for t, proba in enumerate(side)], axis=0) for side in joined]
-    difference = paired_difference(right[0], right[1], task.groups[tested])
-    return Comparison(figures[0], figures[1], difference, len(tested), len(parts), tuned)
+    return _compared(joined[0], joined[1], task, tested, len(parts), tuned)
+
+
+def _compared(  # noqa: PLR0917  # what was found, then of what
+    ours: Sequence[np.ndarray],
+    theirs: Sequence[np.ndarray],
+    task: Task,
+    rows: np.ndarray,
+    n_folds: int,
+    tuned: Tuned,
+) -> Comparison:
+    """What both models say of the same rows, side by side."""
+    asked, groups = task.objectives, task.groups[rows]
+    figures = [
+        [own.task.metrics(own.y[rows], said, groups=groups) for own, said in zip(asked, side, strict=True)]
+        for side in (ours, theirs)
+    ]
+    weights = [own.weight for own in asked]
+    gains = [
+        np.average([o.task.achieved(o.y[rows], s) for o, s in zip(asked, side, strict=True)], axis=0, weights=weights)
+        for side in (ours, theirs)
+    ]
+    right = all(isinstance(own.task, Classification) for own in asked)
+    difference = (paired_difference if right else paired_gain)(gains[0], gains[1], groups)
+    names = list(dict.fromkeys(own.task.score_name for own in asked))
+    widths = [
+        None if own.task.classes else half_width(own.y[rows], said[:, 0], groups)
+        for own, said in zip(asked, ours, strict=True)
+    ]
+    score = names[0] if len(names) == 1 else "mean score"
+    return Comparison(figures[0], figures[1], difference, len(rows), n_folds, tuned, score, widths)
 
 
 def _refitted(frozen: FrozenTarget, train: np.ndarray, test: np.ndarray, task: Task, target: int) -> np.ndarray:
-    head = copy.deepcopy(frozen.head)
-    head.fit(frozen.X[train], task.codes[target][train], n_classes=task.classes[target])
-    return head.predict_proba(frozen.X[test])
-
-
-def _figures(proba: np.ndarray, task: Task, target: int, rows: np.ndarray) -> Metrics:
-    return metrics(task.codes[target][rows], proba, task.classes[target], groups=task.groups[rows])
-
-
-def _right(proba: np.ndarray, task: Task, target: int, rows: np.ndarray) -> np.ndarray:
-    right: np.ndarray = proba.argmax(1) == task.codes[target][rows]
-    return right.astype(np.float64)
+    own = task.objectives[target]
+    head = own.task.fit(copy.deepcopy(frozen.head), frozen.X[train], own.y[train])
+    return own.task.says(head, frozen.X[test])

@@ -5,43 +5,60 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from icecore.errors import TrainingError
 from icecore.features import Progress
 from icecore.features.progress import Task as ProgressTask
-from icecore.heads.calibration import temperature
-from icecore.heads.weighting import class_weights
+from icecore.tasks import Task as LearnedTask
+from icecore.tasks import as_task
 from icecore.training.batches import plain_batches, training_batches
 from icecore.training.examples import Batch, Choice, Examples
 from icecore.training.mixing import mixed, mixed_batch
+from icecore.training.objectives import Loss, Objective, objectives_for
 from icecore.training.optimiser import moving, optimiser_for, schedule
 from icecore.training.precision import autocast
 from icecore.training.settings import TrainingSettings
 from icecore.training.sharing import Sharing
-from icecore.training.tunable import Tunable, as_codes, copied
+from icecore.training.tunable import Tunable, copied
 
 _CLIP = 1.0  # of the gradient's length
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Task:
     """What is to be learned.
 
     Attributes:
-        codes: for each target the class codes of all items, (n,).
-        classes: for each target how many classes there are.
+        codes: for each target what heads learn from, of all items, (n, ...): class codes, labels or numbers.
+        classes: for each target how many classes there are; 0 of numbers.
         groups: (n,), equal for equal items.
+        kinds: for each target its task; by default classes.
+        weights: for each target that of its loss; by default all count the same.
     """
 
     codes: Sequence[np.ndarray]
     classes: Sequence[int]
     groups: np.ndarray
+    kinds: Sequence[LearnedTask] = ()
+    weights: Sequence[float] = ()
+
+    @cached_property
+    def objectives(self) -> list[Objective]:
+        """What each target asks of a training."""
+        kinds = self.kinds or [as_task(k) for k in self.classes]
+        return objectives_for(kinds, self.codes, self.weights or [1.0] * len(kinds))
+
+    @property
+    def strata(self) -> np.ndarray:
+        """A code for each item, (n,), that folds spread evenly: of the first target."""
+        first = self.objectives[0]
+        return first.task.strata(first.y)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +69,7 @@ class Epoch:
         number: from 1; 0 for the contrastive phase before.
         loss: mean training loss.
         held_out_loss: on the rows for early stopping; None where there are none.
-        held_out_accuracy: likewise, the mean over targets.
+        held_out_accuracy: likewise, the mean over targets; of tasks other than classes their score.
         learning_rates: at its end, by block.
         seconds: of its training, and of looking at the held-out rows.
     """
@@ -87,6 +104,7 @@ class Loop:
         task: what is to be learned.
         settings: how.
         sharing: with other processes.
+        objectives: of the task, for heads that are fitted; by default as the task has them.
     """
 
     def __init__(
@@ -96,12 +114,20 @@ class Loop:
         task: Task,
         settings: TrainingSettings,
         sharing: Sharing,
+        *,
+        objectives: Sequence[Objective] | None = None,
     ) -> None:
-        self.net, self.examples, self.codes, self.settings = net, examples, task.codes, settings
+        self.net, self.examples, self.settings = net, examples, settings
+        self.objectives = task.objectives if objectives is None else objectives
         self.device, self._equal = net.backbone.device, net.suffix.equal_lengths
         self.optimiser, self.state = optimiser_for(net, net.backbone, settings), State()
-        self._sharing, self._classes = sharing, task.classes
-        self._losses: list[Callable[[Tensor, Tensor], Tensor]] = []
+        self._sharing = sharing
+        self._losses: list[Loss] = []
+
+    @property
+    def codes(self) -> list[np.ndarray]:
+        """The class codes of all items, (n,), for each target that has one class a row."""
+        return [own.y for own in self.objectives if own.task.classes and own.y.ndim == 1]
 
     def run(
         self,
@@ -125,7 +151,8 @@ class Loop:
 
         Raises TrainingError where the loss is not finite.
         """
-        self._losses = [self._loss(codes[rows], k) for codes, k in zip(self.codes, self._classes, strict=True)]
+        smooth, weight = self.settings.label_smoothing, self.settings.class_weight
+        self._losses = [own.loss(rows, smooth, weight, self.device) for own in self.objectives]
         if not self.state.average:
             self.state.average = {name: value.detach().clone() for name, value in self.net.weights().items()}
         if not self.state.epoch and len(held):
@@ -207,7 +234,7 @@ class Loop:
         return losses, rates
 
     def _backward(self, batch: Batch, choice: Choice, part: float, rng: np.random.Generator, number: int) -> float:
-        targets = as_codes(self.codes, choice[0], self.device)
+        targets = [own.targets(choice[0], self.device) for own in self.objectives]
         with autocast(self.settings.precision, self.device):
             loss = self._mixed(batch, targets, rng)
         value = float(loss.detach())
@@ -248,25 +275,21 @@ class Loop:
 
     def _summed(self, logits: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
         parts = [loss(own.float(), y) for loss, own, y in zip(self._losses, logits, targets, strict=True)]
-        return torch.stack(parts).mean()
+        return torch.stack([part * share for part, share in zip(parts, self._shares, strict=True)]).sum()
 
-    def _loss(self, codes: np.ndarray, k: int) -> Callable[[Tensor, Tensor], Tensor]:
-        present, index = np.unique(codes, return_inverse=True)
-        weights = np.zeros(k, np.float32)
-        weights[present] = class_weights(index, len(present), self.settings.class_weight)
-        weight, smooth = torch.from_numpy(weights).to(self.device), self.settings.label_smoothing
-        return lambda logits, y: F.cross_entropy(logits, y, weight, label_smoothing=smooth)
+    @property
+    def _shares(self) -> list[float]:
+        """The share of each target in the loss."""
+        total = sum(own.weight for own in self.objectives)
+        return [own.weight / total for own in self.objectives]
 
     def _look(self, held: np.ndarray) -> tuple[float, float]:
-        """Loss and accuracy of the moving average on held-out rows; the best are kept.
-
-        The loss is that with its temperature put right, see `icecore.heads.refinement`.
-        """
+        """Loss and score of the moving average on held-out rows; the best are kept."""
         training = copied(self.net.weights())
         self.net.load_weights(self.state.average)
-        found = [_judged(own, codes[held]) for own, codes in zip(self.logits(held), self.codes, strict=True)]
+        found = [own.judged(out, held) for own, out in zip(self.objectives, self.logits(held), strict=True)]
         self.net.load_weights(training)
-        loss, accuracy = (float(np.mean(own)) for own in zip(*found, strict=True))
+        loss, accuracy = (float(np.average(own, weights=self._shares)) for own in zip(*found, strict=True))
         if loss < self.state.best_loss:
             self.state.best_loss, self.state.best_epoch = loss, self.state.epoch
             self.state.best = copied(self.state.average)
@@ -282,11 +305,3 @@ def _so_far(log: Sequence[Epoch]) -> str:
         return ""
     held = log[-1].held_out_accuracy
     return f" (loss {log[-1].loss:.3f}{'' if held is None else f', held-out accuracy {held:.3f}'})"
-
-
-def _judged(logits: np.ndarray, codes: np.ndarray) -> tuple[float, float]:
-    """Mean negative log-likelihood at the best temperature, and accuracy."""
-    z = logits.astype(np.float64) / temperature(logits.astype(np.float64), codes)
-    z -= z.max(1, keepdims=True)
-    likely = z[np.arange(len(z)), codes] - np.log(np.exp(z).sum(1))
-    return float(-likely.mean()), float((logits.argmax(1) == codes).mean())

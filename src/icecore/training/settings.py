@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -47,6 +48,7 @@ class TrainingSettings:
         train_norm: let batch normalisation follow the statistics of the batches instead of keeping the pretrained ones;
             its scale and shift are trained either way.
         class_weight: `balanced` to let every class count the same.
+        target_weight: how much a target's loss counts, by name, where there are several; 1 where nothing is said.
         batch_size: items a step.
         accumulate: batches whose gradients make one step.
         precision: `float32`, `bfloat16`, or `auto`: the second where the hardware is made for it.
@@ -72,6 +74,7 @@ class TrainingSettings:
     average: float = 0.99
     train_norm: bool = False
     class_weight: Literal["balanced"] | None = None
+    target_weight: Mapping[str, float] | None = None
     batch_size: int = 32
     accumulate: int = 1
     precision: str = "auto"
@@ -89,6 +92,9 @@ class TrainingSettings:
         if self.precision not in PRECISIONS:
             raise UsageError(f"There is no precision {self.precision!r}.", expected=f"One of {', '.join(PRECISIONS)}.")
         _require_together(self)
+        for name, weight in (self.target_weight or {}).items():
+            if not 0 < weight < float("inf"):
+                raise UsageError(f"The weight of target {name!r} is {weight}.", expected="A number above 0.")
         if not _says_how_much(self.unfreeze):
             raise UsageError(
                 f"unfreeze is {self.unfreeze!r}.",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -118,8 +117,3 @@ def _ordered(leaf: Any) -> Any:
 def copied(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """Copies on the CPU."""
     return {name: value.detach().cpu().clone() for name, value in weights.items()}
-
-
-def as_codes(codes: Sequence[np.ndarray], index: np.ndarray, device: torch.device) -> list[Tensor]:
-    """The class codes of some items, for each target."""
-    return [torch.from_numpy(own[index].astype(np.int64)).to(device) for own in codes]

@@ -12,22 +12,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from icecore.errors import HeadError
 from icecore.features import Progress, Silent
-from icecore.heads import Head, make
-from icecore.heads.calibration import temperature
-from icecore.heads.tuning import layers_of, with_layers
 from icecore.prefix import Cutter, Suffix
+from icecore.tasks import AnyHead
 from icecore.training.checkpoints import Checkpoints
 from icecore.training.contrastive import Contrast
 from icecore.training.examples import Examples
 from icecore.training.loop import Epoch, Loop, Task
 from icecore.training.lora import Adapters
+from icecore.training.objectives import require_layers
 from icecore.training.settings import TrainingSettings
 from icecore.training.sharing import Sharing
 from icecore.training.tunable import Tunable
-
-_FALLBACK = "logistic"  # for heads that are no layers
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +55,7 @@ class Tuned:
 
     kind: Literal["weights.v1", "lora.v1"]
     changes: Mapping[str, Tensor]
-    heads: Sequence[Head]
+    heads: Sequence[AnyHead]
     log: Sequence[Epoch]
     epochs: int
     scale: float = 1.0
@@ -85,7 +81,7 @@ class Tuner:
         cutter: Cutter,
         stages: Sequence[Stage],
         task: Task,
-        heads: Sequence[Head],
+        heads: Sequence[AnyHead],
         settings: TrainingSettings,
         *,
         pooling: str = "mean",
@@ -100,6 +96,7 @@ class Tuner:
         self._initial = [part.state() for part in self._parts]
         self._frozen: np.ndarray | None = None
         self._loop: Loop | None = None
+        self._objectives = self.task.objectives
         self.seconds = {"prefix": 0.0, "suffix": 0.0, "evaluation": 0.0}
 
     def tune(self, rows: np.ndarray, held: np.ndarray, label: str = "fine-tuning") -> Tuned:
@@ -117,6 +114,9 @@ class Tuner:
         X = self._loop_at(0, []).features(rows) if phase else self.frozen(rows)
         starts = [self._start(number, X, rows) for number in range(len(self.heads))]
         layers = [layers for _, layers in starts]
+        if self.settings.epochs:
+            pairs = zip(self.task.objectives, starts, strict=True)
+            self._objectives = [own.starting_from(head) for own, (head, _) in pairs]
         loop, log = self._loop_at(0, layers), list[Epoch]()
         for number, part in enumerate(self._parts):
             if number:
@@ -166,12 +166,12 @@ class Tuner:
             self._checkpoints.clear()
 
     def probabilities(self, tuned: Tuned, rows: np.ndarray) -> list[np.ndarray]:
-        """For each target (len(rows), k), by what was tuned last."""
+        """For each target what its task says of rows, (len(rows), width), by what was tuned last."""
         began = time.monotonic()
         assert self._loop is not None  # noqa: S101 - tune comes first
         features = self._loop.features(rows)
         self.seconds["evaluation"] += time.monotonic() - began
-        return [head.predict_proba(features) for head in tuned.heads]
+        return [own.task.says(head, features) for own, head in zip(self.task.objectives, tuned.heads, strict=True)]
 
     def frozen(self, rows: np.ndarray) -> np.ndarray:
         """What the pretrained network gives for some rows, (len(rows), d)."""
@@ -182,19 +182,13 @@ class Tuner:
         found: np.ndarray = self._frozen[rows]
         return found
 
-    def _start(self, number: int, X: np.ndarray, rows: np.ndarray) -> tuple[Head, nn.Sequential]:
+    def _start(self, number: int, X: np.ndarray, rows: np.ndarray) -> tuple[AnyHead, nn.Sequential]:
         """A head fitted on features (len(rows), d), and its layers: linear probing, then fine-tuning."""
-        y, k = self.task.codes[number][rows], self.task.classes[number]
-        head = copy.deepcopy(self.heads[number]).fit(X, y, n_classes=k)
+        own = self.task.objectives[number]
         if not self.settings.epochs:
-            return head, nn.Sequential()
-        layers = layers_of(head, X)
-        if layers is None:
-            head = make(_FALLBACK, class_weight=self.settings.class_weight).fit(X, y, n_classes=k)
-            layers = layers_of(head, X)
-        if layers is None:
-            raise HeadError("The training rows are all of one class.", do="Give labelled items of two classes or more.")
-        return head, layers.to(self.cutter.backbone.device)
+            return own.task.fit(copy.deepcopy(self.heads[number]), X, own.y[rows]), nn.Sequential()
+        head = own.start(self.heads[number], X, rows, self.settings.class_weight)
+        return head, require_layers(own.layers(head, X)).to(self.cutter.backbone.device)
 
     def _loop_at(self, number: int, layers: Sequence[nn.Sequential]) -> Loop:
         """Of a stage."""
@@ -207,7 +201,7 @@ class Tuner:
             train_norm=self.settings.train_norm,
             dropout=self.settings.dropout,
         )
-        return Loop(net, stage.examples, self.task, self.settings, self.sharing)
+        return Loop(net, stage.examples, self.task, self.settings, self.sharing, objectives=self._objectives)
 
     def _epochs(self, number: int) -> int:
         """The epochs of a stage: they are divided evenly, the last gets what is left."""
@@ -217,7 +211,7 @@ class Tuner:
         last = number + 1 == len(self.stages)
         return max(1, self.settings.epochs - each * number) if last else each
 
-    def _tuned(self, heads: Sequence[Head], phase: Sequence[Epoch], log: Sequence[Epoch], kept: int) -> Tuned:
+    def _tuned(self, heads: Sequence[AnyHead], phase: Sequence[Epoch], log: Sequence[Epoch], kept: int) -> Tuned:
         for epoch in (*phase, *log):
             for name, spent in epoch.seconds.items():
                 self.seconds[name] += spent
@@ -228,16 +222,14 @@ class Tuner:
         return Tuned("weights.v1", changes, heads, [*phase, *log], kept)
 
     def _finished(
-        self, loop: Loop, heads: Sequence[Head], layers: Sequence[nn.Sequential], held: np.ndarray
-    ) -> list[Head]:
+        self, loop: Loop, heads: Sequence[AnyHead], layers: Sequence[nn.Sequential], held: np.ndarray
+    ) -> list[AnyHead]:
         """The heads as their layers have become; those of no epoch are as they were fitted."""
         if not self.settings.epochs:
             return list(heads)
-        warmth = [1.0] * len(heads)
-        if len(held):
-            pairs = zip(loop.logits(held), self.task.codes, strict=True)
-            warmth = [temperature(z.astype(np.float64), y[held]) for z, y in pairs]
-        return [with_layers(head, own, t) for head, own, t in zip(heads, layers, warmth, strict=True)]
+        outputs = loop.logits(held) if len(held) else [None] * len(heads)
+        each = zip(self._objectives, heads, layers, outputs, strict=True)
+        return [own.finished(head, tuned, held, out) for own, head, tuned, out in each]
 
 
 def _trained(suffix: Suffix, settings: TrainingSettings) -> Suffix | Adapters:
