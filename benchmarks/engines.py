@@ -77,7 +77,7 @@ class Case:
     def apart(self, runner: Runner) -> float:
         """How far its features are from the eager ones in float32."""
         (column,), few = columns_of(self.backbone, "last"), self.items[:4]
-        eager = Eager(self.backbone.in_float32(), [column])
+        eager = Eager(self.backbone.at_precision("float32"), [column])
         return apart(list(runner(few)[column]), list(eager(few)[column]), self.precision)
 
 

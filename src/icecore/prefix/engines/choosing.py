@@ -21,10 +21,11 @@ from icecore.prefix.engines.catalogue import installed, require_engine
 from icecore.prefix.engines.compiled import compiled
 from icecore.prefix.engines.eager import Eager
 from icecore.prefix.engines.tolerance import TOLERANCES, apart, said
-from icecore.prefix.engines.values import Runner
+from icecore.prefix.engines.values import Runner, Values
 from icecore.prefix.engines.verdicts import Verdict
 
 _QUICK_SECONDS = 1.0  # a pass over a whole batch that takes no longer tells speed better than one over few items
+_FIRST = 2  # items of a first pass, which sets things up
 _FEW = 4  # items that engines are compared on, in values and speed: each of them is computed for nothing
 # About what making an engine takes, before it is known for the network; probing one has to promise more than that.
 _COMPILING = {"openvino": 6.0, "onnxruntime": 10.0, "compile": 40.0}
@@ -82,24 +83,29 @@ def worth_probing(backbone: Any, columns: Sequence[Column], batch: Sequence[Any]
 
     A first pass sets things up, so a later one counts, unless the first has shown that there is little to do.
     """
-    eager, items, each = Eager(backbone.at_precision("float32"), columns), list(batch[:_FEW]), 0.0
-    for _ in range(2):
-        began = time.perf_counter()
-        eager(items)
-        each = (time.perf_counter() - began) / len(items)
-        if not may_pay(backbone, each * left):
-            return None
-        if each * len(batch) <= _QUICK_SECONDS:
-            items = list(batch)
-    return Trial(items, each)
+    eager, items = Eager(backbone.at_precision("float32"), columns), list(batch[:_FIRST])
+    each = _timed(eager, items)[0]
+    if not may_pay(backbone, each * left):
+        return None
+    items = list(batch if each * len(batch) <= _QUICK_SECONDS else batch[:_FEW])
+    each, values = _timed(eager, items)
+    return Trial(items, each, values) if may_pay(backbone, each * left) else None
+
+
+def _timed(runner: Runner, items: Sequence[Any]) -> tuple[float, Values]:
+    """Seconds an item, and what came out."""
+    began = time.perf_counter()
+    values = runner(items)
+    return (time.perf_counter() - began) / len(items), values
 
 
 @dataclass(frozen=True)
 class Trial:
-    """Prepared inputs to try engines on, and the seconds an item that the eager engine took."""
+    """Prepared inputs to try engines on, the seconds an item that the eager engine took, and its values in float32."""
 
     items: Sequence[Any]
     eager: float
+    values: Values | None = None
 
 
 def probe(backbone: Any, columns: Sequence[Column], trial: Trial, left: int) -> Verdict:
@@ -118,7 +124,7 @@ def probe(backbone: Any, columns: Sequence[Column], trial: Trial, left: int) -> 
         if left * trial.eager < _WORTH * _COMPILING[engine]:
             verdict.rejected[engine] = "trying it would take as long as the work itself"
             continue
-        _try(engine, backbone, columns, trial.items, verdict)
+        _try(engine, backbone, columns, trial, verdict)
         if len(verdict.seconds) > 1:
             break
     return verdict
@@ -138,15 +144,15 @@ def chosen(backbone: Any, columns: Sequence[Column], verdict: Verdict, batch: Se
     return Choice(Eager(backbone, columns), "")
 
 
-def _try(engine: str, backbone: Any, columns: Sequence[Column], batch: Sequence[Any], verdict: Verdict) -> None:
+def _try(engine: str, backbone: Any, columns: Sequence[Column], trial: Trial, verdict: Verdict) -> None:
     began = time.perf_counter()
     try:
-        found = _checked(backbone, columns, engine, batch)
+        found = _checked(backbone, columns, engine, trial.items, trial.values)
         if found.wrong:
             verdict.rejected[engine] = f"its features differ by {found.wrong}"
         if found.runner is not None:
             verdict.compiling[found.label] = time.perf_counter() - began
-            verdict.seconds[found.label] = _seconds(found.runner, batch)
+            verdict.seconds[found.label] = _seconds(found.runner, trial.items)
     except Exception as error:  # noqa: BLE001 - whatever a compiler cannot do, the eager engine does
         verdict.rejected[engine] = _first_line(error)
 
@@ -160,14 +166,19 @@ class _Checked:
     wrong: str = ""
 
 
-def _checked(backbone: Any, columns: Sequence[Column], label: str, batch: Sequence[Any]) -> _Checked:
-    """An engine for a network, made and checked once: calls in the same process share it."""
+def _checked(
+    backbone: Any, columns: Sequence[Column], label: str, batch: Sequence[Any], expected: Values | None = None
+) -> _Checked:
+    """An engine for a network, made and checked once: calls in the same process share it.
+
+    `expected` are the eager engine's values of the batch in float32, where they are known.
+    """
     case = _case(backbone, columns, label)
     if case not in backbone.runners:
         engine, in_float32, _ = label.partition(_IN_FLOAT32)
-        tried = [] if in_float32 else [_one(backbone, columns, engine, batch)]
+        tried = [] if in_float32 else [_one(backbone, columns, engine, batch, expected)]
         if not tried or (tried[0].wrong and precision_of(backbone) != "float32"):
-            tried.append(_one(backbone.at_precision("float32"), columns, engine, batch))
+            tried.append(_one(backbone.at_precision("float32"), columns, engine, batch, expected))
             tried[-1] = replace(tried[-1], label=f"{engine}{_IN_FLOAT32}", wrong=tried[-1].wrong or tried[0].wrong)
         backbone.runners[case] = tried[-1]
     found: _Checked = backbone.runners[case]
@@ -180,20 +191,24 @@ def _case(backbone: Any, columns: Sequence[Column], label: str) -> tuple[Any, ..
     return label, tuple(columns), tuple(weights.values()), torch.get_num_threads()
 
 
-def _one(backbone: Any, columns: Sequence[Column], engine: str, batch: Sequence[Any]) -> _Checked:
+def _one(
+    backbone: Any, columns: Sequence[Column], engine: str, batch: Sequence[Any], expected: Values | None
+) -> _Checked:
     with _quiet():
         runner: Any = Eager(backbone, columns) if engine == EAGER else compiled(backbone, columns, engine)
-    wrong = _wrong(backbone, columns, runner, batch)
+    wrong = _wrong(backbone, columns, runner, batch, expected)
     return _Checked(engine, None if wrong else runner, wrong)
 
 
-def _wrong(backbone: Any, columns: Sequence[Column], runner: Runner, batch: Sequence[Any]) -> str:
+def _wrong(
+    backbone: Any, columns: Sequence[Column], runner: Runner, batch: Sequence[Any], expected: Values | None
+) -> str:
     """How a runner's values differ from the eager ones in float32, where that is more than may be."""
     precision, few = precision_of(backbone), list(batch[:_FEW])
     if runner.engine == EAGER and precision == "float32":
         return ""
-    here, there = runner(few), Eager(backbone.at_precision("float32"), columns)(few)
-    worst = max(apart(list(here[column]), list(there[column]), precision) for column in columns)
+    here, there = runner(few), expected or Eager(backbone.at_precision("float32"), columns)(few)
+    worst = max(apart(list(here[column]), list(there[column])[: len(few)], precision) for column in columns)
     return "" if worst <= TOLERANCES[precision] else said(worst, precision)
 
 
