@@ -48,10 +48,14 @@ def _extraction_table(found: Mapping[str, Any]) -> Iterator[str]:
     for name, one in found["networks"].items():
         rates = {side: one["items"] / seconds for side, seconds in one["medians"].items()}
         ours = (f"icecore, {precision}" for precision in ("float32", "bfloat16"))
-        cells = (f"{one['ratios'][side]:.1f} × ({rates[side]:.3g}/s)" for side in ours)
-        yield f"| {name}, {one['items']:,} items | {one['usual']}, {rates[one['usual']]:.3g}/s | {' | '.join(cells)} |"
+        cells = (f"{one['ratios'][side]:.1f} × ({_rate(rates[side])})" for side in ours)
+        yield f"| {name}, {one['items']:,} items | {one['usual']}, {_rate(rates[one['usual']])} | {' | '.join(cells)} |"
     means = found["geometric_means"]
     yield f"| geometric mean | | {means['float32']:.1f} × | {means['bfloat16']:.1f} × |"
+
+
+def _rate(each: float) -> str:
+    return f"{each:,.0f}/s" if each >= 100 else f"{each:.3g}/s"
 
 
 def _probes(networks: Mapping[str, Any]) -> Iterator[str]:
