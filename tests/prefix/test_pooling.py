@@ -53,6 +53,22 @@ def test_everything_is_kept():
     assert torch.equal(pool(OTHER, x, "none"), x)
 
 
+def test_a_grid_has_the_mean_of_each_part():
+    """Quarters of an image, whichever way its axes stand; fourths of frames and of tokens that are places."""
+    even = Layer("even", (4, 6, 8), ("channels", "height", "width"))
+    x = values(even)
+    expected = x.reshape(3, 4, 2, 3, 2, 4).mean((3, 5)).flatten(1)
+    torch.testing.assert_close(pool(even, x, "grid"), expected)
+    turned = Layer("turned", (6, 8, 4), ("height", "width", "channels"))
+    torch.testing.assert_close(pool(turned, x.permute(0, 2, 3, 1), "grid"), expected)
+    frames = Layer("frames", (4, 8), ("channels", "frames"))
+    torch.testing.assert_close(pool(frames, x[:, :, 0], "grid"), x[:, :, 0].reshape(3, 4, 4, 2).mean(3).flatten(1))
+    tokens = Layer("tokens", (9, 4), ("tokens", "channels"), prefix_tokens=1)
+    value = values(tokens)
+    places = value[:, 1:].transpose(1, 2).reshape(3, 4, 4, 2).mean(3).flatten(1)
+    torch.testing.assert_close(pool(tokens, value, "grid"), places)
+
+
 def test_a_thumbnail_is_an_image_made_small():
     """16 x 16 averages for each channel, whichever way the axes stand."""
     layer = Layer("input", (3, 32, 48), ("channels", "height", "width"))

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from sklearn.tree import DecisionTreeClassifier
 
-from icecore.errors import UsageError
+from icecore.errors import HeadError, UsageError
 from icecore.evaluation.folds import folds
 from icecore.heads import penalties, sweep
 from icecore.selection import AUTO_HEADS, Candidate, ScoredCandidate, choose, features_of, layer_name
 from icecore.selection.choosing import decide
 from icecore.selection.scoring import score_all
+from icecore.tasks import Ordinal
 from tests.selection.examples import blobs, noise, rings
 
 
@@ -206,3 +207,30 @@ def test_a_head_that_takes_long_needs_no_other_beside_it(head, layers):
     choice = choose(features, y, 3, heads=[head], joint=False)
     assert choice.candidate.layer == "last"
     assert {one.candidate.head for one in choice.table} <= {head}
+
+
+def test_heads_over_many_layers_read_all_of_them():
+    """`head2toe` every layer under every pooling; `layer-sum` those of one pooling, and `last` where it is as wide."""
+    X, y = blobs(60)
+    names = ["a (mean)", "a (max)", "b (mean)", "b (max)", "last"]
+    features = {name: X + noise(60, seed=seed) for seed, name in enumerate(names)}
+    everything = choose(features, y, 3, heads=["head2toe"])
+    assert {one.candidate.layer for one in everything.table} == {tuple(names)}
+    sums = choose(features, y, 3, heads=["layer-sum"])
+    assert {one.candidate.layer for one in sums.table} == {
+        ("a (mean)", "b (mean)", "last"),
+        ("a (max)", "b (max)", "last"),
+    }
+    wide = features | {"last": np.hstack([X, X])}
+    assert {one.candidate.layer for one in choose(wide, y, 3, heads=["layer-sum"]).table} == {
+        ("a (mean)", "b (mean)"),
+        ("a (max)", "b (max)"),
+    }
+    assert choose({"a": X}, y, 3, heads=["layer-sum"]).candidate.layer == "a"
+
+
+def test_heads_over_many_layers_are_for_classes():
+    """Another task is refused in a sentence that says what to do."""
+    X, y = blobs(60)
+    with pytest.raises(HeadError, match="'head2toe' was asked for with the task ordinal"):
+        choose({"a": X, "last": noise(60)}, y, Ordinal((0, 1, 2)), heads=["head2toe"])

@@ -77,7 +77,8 @@ def _target(fitted: FittedTarget, layers: Sequence[str]) -> TargetRef:
         classes=fitted.labels.classes,
         columns=tuple(layers.index(name) for name in layers_read([fitted.candidate])),
         head={},
-        chosen={"head": report.head, "because": report.chosen_because, "by_layer": report.by_layer},
+        chosen={"head": report.head, "because": report.chosen_because, "by_layer": report.by_layer}
+        | ({} if report.ensemble is None else {"ensemble": report.ensemble.to_json()}),
         stores_training_rows=fitted.head.stores_training_rows,
         metrics=figures(report.metrics),
         baselines={name: figures(found) for name, found in report.baselines.items()},

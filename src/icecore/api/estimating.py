@@ -22,7 +22,7 @@ from icecore.data import read
 from icecore.errors import UsageError
 from icecore.features import Features, Silent, extract, named
 from icecore.prefix import Column
-from icecore.selection import Candidate, choose, features_of
+from icecore.selection import Candidate, choose, features_of, fit_candidate
 from icecore.tasks import AnyHead, Task
 
 GIVEN = "features"  # the layer that features already made are called
@@ -145,8 +145,7 @@ class Transfer(OnFeatures):
             raise UsageError(f"Got {found} inputs and {len(y)} labels.", expected="One label for each input.")
         options: dict[str, Any] = {"class_weight": self._class_weight, "seed": self._seed()}
         candidate = self._candidate(matrices, task, y, **options)
-        head = task.make(candidate.head, penalty=candidate.penalty, **options)
-        self.head_ = task.fit(head, features_of(matrices, candidate.layer), y)
+        self.head_ = fit_candidate(candidate, matrices, y, task, **options)
         self.task_, self.layers_ = task, candidate.layer
         return self
 

@@ -10,12 +10,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from icecore.api.labels import Labels
-from icecore.api.reports import Metrics, TargetReport
+from icecore.api.reports import EnsembleReport, Metrics, TargetReport
 from icecore.artifact import TargetEvidence
 from icecore.backbones import INPUT
 from icecore.evaluation import duplicate_groups, half_width
 from icecore.features import Features, Progress
 from icecore.heads import Rows as HeadRows
+from icecore.heads.ensemble import Ensemble
 from icecore.selection import (
     IN_PIECES,
     Candidate,
@@ -27,6 +28,7 @@ from icecore.selection import (
     held_out,
     in_memory,
     layer_name,
+    names_of,
     nested,
     test_apart,
 )
@@ -46,6 +48,7 @@ class Settings:
     folds: int
     repeats: int | None
     seed: int
+    ensemble: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,7 @@ def _fit_target(labels: Labels, rows: Rows, settings: Settings, progress: Progre
         baselines=_baselines(labels, result, rows, settings, progress),
         evaluation=_how(result, labels, settings, given_split=rows.splits is not None),
         interval=None if labels.classes else _half_width(result),
+        ensemble=None if result.versus is None else EnsembleReport.of(result.versus),
     )
     notes = (*labels.notes, *_notes(result))
     return FittedTarget(labels, candidate, head, report, _target_evidence(labels, result), notes)
@@ -151,6 +155,7 @@ def _evaluated(labels: Labels, rows: Rows, settings: Settings, progress: Progres
         "heads": [settings.head],
         "class_weight": settings.class_weight,
         "seed": settings.seed,
+        "ensemble": settings.ensemble,
     }
     with progress.task(label, 100) as task:
         told = Percent(task.advance)
@@ -181,14 +186,18 @@ def _baselines(
     floor = {task.floor_name: task.metrics(truth, np.tile(task.floor(seen), (len(truth), 1)), groups=groups)}
     if rows.raw is None:
         return floor
-    same = replace(settings, head=_of_any_width(result.choice.candidate.head, task.fallback), repeats=1)
+    same = replace(settings, head=_of_any_width(result.choice.candidate.head, task.fallback), repeats=1, ensemble=False)
     on_raw = replace(rows, features={"input": rows.raw}, raw=None)
     compared = _evaluated(labels, on_raw, same, progress, f"raw-input baseline for {labels.name}")
     return {RAW: compared.metrics(seed=settings.seed), **floor}
 
 
 def _of_any_width(head: Any, fallback: str) -> Any:
-    """The head; for layers of the user's own, which fit the width that they were made for, another."""
+    """The head; for layers of the user's own, which fit the width that they were made for, another. Of an ensemble
+    the head that weighs most.
+    """
+    if isinstance(head, Ensemble):
+        return _of_any_width(head.members[0].spec, fallback)
     named = isinstance(head, str) and not head.startswith("torch:")
     return head if named or hasattr(head, "get_params") else fallback
 
@@ -231,19 +240,20 @@ def _best_by_layer(choice: Choice) -> dict[str, float]:
 
 
 def _joined(candidate: Candidate) -> str:
-    return candidate.layer if isinstance(candidate.layer, str) else "+".join(candidate.layer)
+    return "+".join(names_of(candidate.layer))
 
 
 def _described(candidate: Candidate, task: Task) -> str:
     """The head with its penalty, such as `svm-rbf, penalty 0.1`."""
+    if isinstance(candidate.head, Ensemble):
+        return head_name(candidate.head)
     spec = candidate.head if isinstance(candidate.head, str) else task.make(candidate.head).name
     return spec if candidate.penalty is None else f"{spec}, penalty {candidate.penalty:g}"
 
 
 def layers_read(candidates: Sequence[Candidate]) -> list[str]:
     """Every layer that some head reads, each once."""
-    names = [name for c in candidates for name in ([c.layer] if isinstance(c.layer, str) else c.layer)]
-    return list(dict.fromkeys(names))
+    return list(dict.fromkeys(name for candidate in candidates for name in names_of(candidate.layer)))
 
 
 class Percent:

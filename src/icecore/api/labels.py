@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from icecore.artifact import TargetRef
-from icecore.errors import DataError, UsageError
+from icecore.errors import DataError, HeadError, UsageError
 from icecore.features import Features
+from icecore.selection import LAYERED, head_name
 from icecore.tasks import TASKS, Multilabel, Task, answer, learned, remarks
 
 JOINED = "labels"  # the target that several columns of 0 and 1 make
@@ -173,6 +174,18 @@ def columns_of(y: Any, wanted: Wanted | Sequence[TargetRef]) -> Any:
     if joins and isinstance(y, np.ndarray) and y.ndim == 2:
         return {str(number): column for number, column in enumerate(y.T)}
     return y
+
+
+def require_classes(head: Any, labels: Sequence[Labels], *, ensemble: bool) -> None:
+    """Raise HeadError where something that tells classes apart, one a row, meets a target of another task."""
+    what = "An ensemble" if ensemble else f"The head {head!r}"
+    for own in labels if ensemble or head_name(head) in LAYERED else ():
+        if own.task.name != "classification":
+            raise HeadError(
+                f"{what} was asked for, and the task of {own.name!r} is {own.task.name}.",
+                expected="Ensembles, head2toe and layer-sum tell classes apart, one a row.",
+                do="Leave it out: auto compares single layers and all of them side by side for any task.",
+            )
 
 
 def require_balance(class_weight: Any, labels: Sequence[Labels]) -> None:

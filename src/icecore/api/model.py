@@ -11,7 +11,7 @@ from icecore import artifact
 from icecore.api import describing
 from icecore.api.fitting import Settings, fit_target, rows_of
 from icecore.api.guessing import read_for
-from icecore.api.labels import Labels, Wanted, columns_of, encoded, require_balance, require_items
+from icecore.api.labels import Labels, Wanted, columns_of, encoded, require_balance, require_classes, require_items
 from icecore.api.options import columns_for, open_progress, open_store
 from icecore.api.pretrained import PretrainedModel
 from icecore.api.reports import Evaluation, FitReport, TuningReport
@@ -23,6 +23,7 @@ from icecore.errors import UsageError
 from icecore.features import Features, Progress, extract, too_large
 from icecore.prefix import raw_columns
 from icecore.prefix.engines import require_engine
+from icecore.selection import LAYERED, head_name
 from icecore.store import Store
 
 _STAYED = (
@@ -37,7 +38,8 @@ class TransferModel:
     Args:
         net: a `PretrainedModel`, or the id of one.
         head: a name, `auto` (layer, head and penalty by cross-validation), a scikit-learn estimator or torch layers.
-        layers: a layer or several to choose from; by default every block and `last` for `auto`, else `last`.
+        layers: a layer or several to choose from; by default every block and `last` for `auto` and for heads over many
+            layers (`head2toe`, `layer-sum`), else `last`.
         pooling: see `PretrainedModel.extract_features`; of several one is chosen, with the layer, by cross-validation.
         class_weight: `balanced` to let every class count the same.
         seed: of folds and training.
@@ -78,6 +80,7 @@ class TransferModel:
         input_col: str | Sequence[str] | None = None,
         folds: int = 5,
         repeats: int | None = None,
+        ensemble: bool = False,
         batch_size: int = 32,
         workers: int | None = None,
         memory: int | None = None,
@@ -98,6 +101,8 @@ class TransferModel:
             input_col: its column with the inputs.
             folds: of the evaluation.
             repeats: times that the folds are drawn anew; by default more for small data.
+            ensemble: pick an ensemble of all that the choice tries too, anew in each fold, and take it where it is
+                better than the single head beyond the interval; of classes, one a row.
             batch_size: items in one forward pass; of texts, 64 tokens for each.
             workers: threads that read and decode; by default as many as the network needs.
             memory: bytes that features and the work on them may take; by default half of what is available. Features
@@ -116,12 +121,12 @@ class TransferModel:
         y = columns_of(y, wanted)
         dataset = read_for(self.net.backbone, data, y=y, target=target, input_col=input_col, labelled=True)
         # what cannot be learned is told before any work is done
-        self._require_heads(encoded(dataset.targets, wanted) if len(dataset) else [])
+        self._require_heads(encoded(dataset.targets, wanted) if len(dataset) else [], ensemble=ensemble)
         features = self._extract(dataset, batch_size, workers, strict, told)
         require_items(features)
         large = too_large(features, memory)
         rows = rows_of(features, in_store=large)
-        settings = Settings(self.head, self.class_weight, folds, repeats, self.seed)
+        settings = Settings(self.head, self.class_weight, folds, repeats, self.seed, ensemble)
         fitted = [fit_target(own, rows, settings, told) for own in encoded(features.dataset.targets, wanted)]
         self._report = FitReport(
             self.net.id,
@@ -234,6 +239,7 @@ class TransferModel:
         unfreeze: int | str = 2,
         folds: int | None = None,
         keep: bool = False,
+        search: int = 0,
         target: str | Sequence[str] | None = None,
         input_col: str | Sequence[str] | None = None,
         store: Store | str | os.PathLike[str] | None = None,
@@ -256,6 +262,9 @@ class TransferModel:
             folds: of the comparison; 1 compares a quarter of the rows, and that very model is adopted. By default 5
                 below a thousand items, which train the adopted model once more on all rows, and 1 from there on.
             keep: adopt the tuned model whatever came out.
+            search: settings to try first, the given ones among them; see `icecore.training.searching`. They are judged
+                by the rows that stop a training early; the best are then trained with and compared as ever, in one
+                fold. Running it again goes on where it was. Needs the extra `optuna`.
             target: see `fit`.
             input_col: see `fit`.
             store: see `predict_targets`.
@@ -272,7 +281,7 @@ class TransferModel:
             DataError: labels that the model does not know.
             TrainingError: the loss is not finite; this model is as it was.
         """
-        request = Request(training_settings(unfreeze=unfreeze, **training), folds, keep)
+        request = Request(training_settings(unfreeze=unfreeze, **training), folds, keep, search)
         dataset = read_data(data, y, target, input_col, self._fitted)
         report, self._predictor = tune(
             self._fitted,
@@ -355,9 +364,10 @@ class TransferModel:
             raise UsageError("This model has not been fitted.", do="Call fit() with labelled data first.")
         return self._predictor
 
-    def _require_heads(self, labels: Sequence[Labels]) -> None:
+    def _require_heads(self, labels: Sequence[Labels], *, ensemble: bool) -> None:
         """Raise what making the heads raises."""
         require_balance(self.class_weight, labels)
+        require_classes(self.head, labels, ensemble=ensemble)
         for own in labels if not self._open else ():
             own.task.make(self.head, class_weight=self.class_weight, seed=self.seed)
 
@@ -370,7 +380,7 @@ class TransferModel:
     ) -> Features:
         layers = self.layers
         if layers is None:
-            layers = "all" if self._open else "last"
+            layers = "all" if self._open or head_name(self.head) in LAYERED else "last"
         columns = [*raw_columns(self.net.backbone), *columns_for(self.net.backbone, layers, self.pooling)]
         return extract(
             self.net.backbone,

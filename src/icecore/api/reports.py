@@ -11,9 +11,43 @@ from icecore.api.jsonable import as_json, bad_json, one_or_by_target
 from icecore.data import BadItem
 from icecore.evaluation import Estimate
 from icecore.features import Features, Report, names
+from icecore.selection import Versus
 from icecore.training.loop import Epoch
+from icecore.training.searching import Search
 
 Metrics = dict[str, Estimate | None]
+
+
+@dataclass(frozen=True)
+class EnsembleReport:
+    """An ensemble of what was tried, against the best single head on rows that neither had seen.
+
+    Attributes:
+        adopted: whether it is better beyond the interval, and so took the single head's place.
+        single: the best single head and its layers.
+        members: each head of the ensemble with its layers, and its share; none where one head is best alone.
+        gain: in accuracy (balanced accuracy where classes are weighted), ensemble minus single.
+        seconds: that heads take for a thousand items whose features are there: `single`, `ensemble`.
+    """
+
+    adopted: bool
+    single: str
+    members: tuple[tuple[str, float], ...]
+    gain: Estimate
+    seconds: dict[str, float]
+
+    @staticmethod
+    def of(versus: Versus) -> EnsembleReport:
+        """From the comparison."""
+        members = tuple((str(candidate), share) for candidate, share in versus.members)
+        seconds = dict(zip(("single", "ensemble"), versus.seconds, strict=True))
+        return EnsembleReport(versus.pays, str(versus.single), members, versus.gain, seconds)
+
+    def to_json(self) -> dict[str, Any]:
+        """One JSON object."""
+        members = [{"head": head, "weight": round(share, 4)} for head, share in self.members]
+        plain: dict[str, Any] = as_json(vars(self))
+        return plain | {"members": members}
 
 
 @dataclass(frozen=True)
@@ -34,6 +68,7 @@ class TargetReport:
         metrics: of the model on rows that took no part in training or choosing.
         baselines: the same of the majority class, and of the same head on raw inputs (`logistic` for torch layers).
         evaluation: on which rows, in words.
+        ensemble: how one of what was tried did; None where that was not asked for.
         interval: of a number, half the width of the interval that holds 95 % of new ones; None of classes.
     """
 
@@ -51,6 +86,7 @@ class TargetReport:
     baselines: dict[str, Metrics]
     evaluation: str
     interval: float | None = None
+    ensemble: EnsembleReport | None = None
 
 
 @dataclass
@@ -96,7 +132,12 @@ class FitReport:
             "bad_items": self.bad_items,
             "extraction": as_json(self.extraction),
             "notes": list(self.notes),
-        }
+        } | self._ensembles()
+
+    def _ensembles(self) -> dict[str, Any]:
+        """Where they were asked for."""
+        found = {target.name: target.ensemble.to_json() for target in self.targets if target.ensemble is not None}
+        return {"ensemble": one_or_by_target(found)} if found else {}
 
     def _by_target(self, name: str) -> Any:
         return one_or_by_target({target.name: as_json(getattr(target, name)) for target in self.targets})
@@ -143,6 +184,7 @@ class TuningReport:
         unfrozen: the blocks or the layer that were trained.
         model: where the model is.
         leads: whether this process speaks for all that trained together.
+        search: what the search for settings found; None where none was asked for.
     """
 
     targets: tuple[str, ...]
@@ -162,6 +204,7 @@ class TuningReport:
     model: Path | None = None
     leads: bool = True
     score: str = "accuracy"
+    search: Search | None = None
 
     def bad_json(self) -> list[dict[str, Any]]:
         """The items set aside."""
@@ -178,7 +221,7 @@ class TuningReport:
             "unfrozen": list(self.unfrozen),
             "epochs": self.epochs,
             "seconds": {name: round(spent, 3) for name, spent in self.seconds.items()},
-        }
+        } | ({} if self.search is None else {"search": self.search.to_json()})
 
     def _by_target(self, found: list[Metrics]) -> Any:
         return one_or_by_target({name: as_json(own) for name, own in zip(self.targets, found, strict=True)})

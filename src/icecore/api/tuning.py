@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from icecore.api.labels import columns_of, require_items, table_columns, values_
 from icecore.api.reports import TuningReport
 from icecore.artifact import Predictor, TargetRef
 from icecore.backbones import LAST
+from icecore.backbones.extras import require
 from icecore.data import Dataset, read
 from icecore.errors import DataError, TrainingError, UsageError
 from icecore.evaluation import duplicate_groups
@@ -27,10 +29,11 @@ from icecore.training.boundaries import Prepared, prepare
 from icecore.training.checkpoints import Checkpoints
 from icecore.training.comparing import Comparison, FrozenTarget, compare, held_out, plan
 from icecore.training.loop import Task
+from icecore.training.searching import Search, search
 from icecore.training.settings import TrainingSettings
 from icecore.training.sharing import Sharing
 from icecore.training.tuning import Stage, Tuned, Tuner
-from icecore.training.unfreezing import cuts_for, cuttable
+from icecore.training.unfreezing import Cut, cuts_for, cuttable
 
 _FEW = 1000  # rows up to which every one of them is compared, in five folds
 _FOLDS = 5
@@ -44,11 +47,18 @@ class Request:
         settings: of the training.
         folds: of the comparison; None for one that suits the data.
         keep: adopt the tuned model whatever came out.
+        search: how many settings are tried first.
     """
 
     settings: TrainingSettings
     folds: int | None
     keep: bool
+    search: int = 0
+
+    @property
+    def searches_depth(self) -> bool:
+        """Whether the number of blocks is searched too: where one was given, and they are not unfrozen in turn."""
+        return bool(self.search) and isinstance(self.settings.unfreeze, int) and not self.settings.gradual
 
 
 def training_settings(**given: Any) -> TrainingSettings:
@@ -98,34 +108,74 @@ def tune(
     _require_sense(predictor, settings)
     _codes(predictor, dataset)  # labels that cannot be learned are told before any work is done
     sharing = Sharing.found(backbone.device)
+    request = _ready_to_search(request, sharing) if request.search else request
     progress = progress if sharing.leads else Silent()
     cutter = Cutter(backbone)
-    cuts = cuts_for(cutter, settings.unfreeze, gradual=settings.gradual)
+    cuts = cuts_for(cutter, settings.unfreeze, gradual=settings.gradual or request.searches_depth)
     places, options = [cut.place for cut in cuts], options | {"store": store, "progress": progress}
     with sharing.in_turn():
         prepared = prepare(cutter, places, dataset, predictor.columns, settings, **options)
     require_items(prepared.features)
     for note in _notes(prepared):
         tell(progress, f"Note: {note}")
-    task = learned_of(predictor, prepared.features, settings)
-    tuner = Tuner(
-        cutter,
-        [Stage(cut.suffix, prepared.examples[cut.place]) for cut in cuts],
-        task,
-        [_start(predictor, target, settings) for target in predictor.manifest.targets],
-        settings,
-        pooling=_pooling(predictor),
-        sharing=sharing,
-        checkpoints=Checkpoints(store.root, _key(predictor, prepared.features, task, request)),
-        progress=progress,
-    )
+    tuners = _tuners(cutter, cuts, predictor, prepared, request, sharing=sharing, progress=progress)
+    found = _searched(tuners, predictor, prepared.features, request, root=store.root) if request.search else None
+    depth = found.depth if found else len(tuners) - 1
+    request = replace(request, settings=found.settings) if found else request
+    key = _key("training", predictor, prepared.features, tuners[depth].task, request)
+    tuner = tuners[depth].under(request.settings, Checkpoints(store.root, key))
     comparison, tuned, adopted = _trained(tuner, predictor, prepared.features, request)
+    unfrozen = cuts[depth if request.searches_depth else -1].unfrozen
     report = _report(predictor, prepared, tuner, comparison, tuned)
-    report.adopted, report.kept, report.unfrozen = adopted, adopted and not comparison.better, cuts[-1].unfrozen
+    report.adopted, report.kept, report.unfrozen = adopted, adopted and not comparison.better, unfrozen
+    report.search = found
     if not adopted:
         return report, predictor
-    what: dict[str, Any] = {"tuned": tuned, "comparison": comparison, "unfrozen": cuts[-1].unfrozen}
+    what: dict[str, Any] = {"tuned": tuned, "comparison": comparison, "unfrozen": unfrozen}
     return report, with_tuned(predictor, backbone, prepared.features, pooling=_pooling(predictor), **what)
+
+
+def _tuners(
+    cutter: Cutter, cuts: Sequence[Cut], predictor: Predictor, prepared: Prepared, request: Request, **own: Any
+) -> list[Tuner]:
+    """One that goes through all cuts; where the number of blocks is searched, one for each cut."""
+    settings, task = request.settings, learned_of(predictor, prepared.features, request.settings)
+    starts = [_start(predictor, target, settings) for target in predictor.manifest.targets]
+    stages = [Stage(cut.suffix, prepared.examples[cut.place]) for cut in cuts]
+    parts = [[stage] for stage in stages] if request.searches_depth else [stages]
+    return [Tuner(cutter, part, task, starts, settings, pooling=_pooling(predictor), **own) for part in parts]
+
+
+def _searched(
+    tuners: Sequence[Tuner], predictor: Predictor, features: Features, request: Request, *, root: Path
+) -> Search:
+    """The best of so many settings, by the rows that stop a training early; those that are compared on stay unseen."""
+    task = tuners[0].task
+    train, held, _ = plan(task, features.dataset.splits, 1, request.settings.seed)[0]
+    key = _key("search", predictor, features, task, request)
+    return search(tuners, train, held, trials=request.search, root=root, key=key)
+
+
+def _ready_to_search(request: Request, sharing: Sharing) -> Request:
+    """The request, with one fold. Raises what would end the search, before any work is done."""
+    require("optuna", "optuna")
+    settings = request.settings
+    if request.folds not in {None, 1}:
+        raise UsageError(
+            f"A search was asked for with a comparison in {request.folds} folds.",
+            expected="One: rows that are compared on must have been seen by no trial.",
+            do="Leave --folds out; given test rows, or a quarter of all, are compared on.",
+        )
+    if not settings.epochs or not settings.patience:
+        raise UsageError(
+            f"A search was asked for with epochs {settings.epochs} and patience {settings.patience}.",
+            expected="Both above 0: trials are judged after every epoch, by the rows held out for stopping early.",
+        )
+    if sharing.size > 1:
+        raise UsageError(
+            "A search was asked for in several processes.", do="Search in one, and train with what it found in several."
+        )
+    return replace(request, folds=1)
 
 
 def _trained(
@@ -220,12 +270,12 @@ def _final(tuner: Tuner, comparison: Comparison, task: Task, settings: TrainingS
     return tuner.tune(train, held, "fine-tuning on all rows")
 
 
-def _key(predictor: Predictor, features: Features, task: Task, request: Request) -> str:
-    """Of everything that the trainings derive from."""
+def _key(what: str, predictor: Predictor, features: Features, task: Task, request: Request) -> str:
+    """Of everything that trainings derive from."""
     splits = features.dataset.splits
     starts = [_start(predictor, target, request.settings) for target in predictor.manifest.targets]
     return keys.key(
-        "training",
+        what,
         {
             "network": prefix_key(predictor.backbone, LAST),
             "heads": [repr(head) for head in starts],

@@ -70,8 +70,8 @@ def fit(
         store: a folder for features.
         require_licence: see `PretrainedModel.load`.
         trust_remote_code: see `PretrainedModel.load`.
-        options: those of `TransferModel.fit`: target, input_col, task, order, folds, repeats, batch_size, workers,
-            memory, strict, progress.
+        options: those of `TransferModel.fit`: target, input_col, task, order, folds, repeats, ensemble,
+            batch_size, workers, memory, strict, progress.
 
     Returns:
         The fitted model; `model.report` holds the figures.

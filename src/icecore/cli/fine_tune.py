@@ -48,6 +48,9 @@ def fine_tune(
         str | None, typer.Option(metavar="SIZE", help="What boundaries may take on the disk, such as 20G.")
     ] = None,
     folds: Annotated[int | None, typer.Option(min=1, help="Of the comparison; 1 holds a quarter out.")] = None,
+    search: Annotated[
+        int, typer.Option(min=0, help="Settings to try first (needs the extra optuna); run again to go on.")
+    ] = 0,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the tuned model even where it is no better.")] = False,
     seed: Annotated[int, typer.Option(help="Of folds and training.")] = 0,
     include_backbone: Annotated[
@@ -80,8 +83,8 @@ def fine_tune(
         train_norm=train_norm, class_weight="balanced" if balanced else None,
         target_weight=target_weight, batch_size=batch_size,
         accumulate=accumulate, precision=precision, lora=lora, contrastive=contrastive,
-        store_limit=None if store_limit is None else bytes_of(store_limit), folds=folds, keep=keep, seed=seed,
-        target=target, input_col=input_col, workers=workers, strict=strict, progress=not json,
+        store_limit=None if store_limit is None else bytes_of(store_limit), folds=folds, search=search, keep=keep,
+        seed=seed, target=target, input_col=input_col, workers=workers, strict=strict, progress=not json,
     )  # fmt: skip
     report.model = report.model or model
     if not report.leads:
@@ -99,6 +102,7 @@ def _show(report: Any, loaded: Any) -> None:
         aside(f"Note: {note}")
     set_aside(report.bad_json())
     spent = report.seconds
+    _show_search(report.search)
     say(f"{report.items:,} items; trained {', '.join(report.unfrozen)} and what follows; {report.epochs} epochs kept")
     say(
         f"frozen part {spent['prefix']:.1f} s, training {spent['suffix']:.1f} s, evaluation {spent['evaluation']:.1f} s"
@@ -115,3 +119,13 @@ def _verdict(report: Any) -> str:
         return "The tuned network is not better beyond doubt, so the frozen model stays as it is (--keep overrides)."
     reason = "as was asked for" if report.kept else "it is better beyond the interval"
     return f"The tuned network was adopted: {reason}. Saved {report.model}."
+
+
+def _show_search(found: Any) -> None:
+    if found is None:
+        return
+    given = "" if found.given_loss is None else f", {found.given_loss:.4f} as given"
+    chosen = ", ".join(f"{name} {value:.3g}" for name, value in found.chosen.items())
+    earlier = f", {found.earlier} of them earlier" if found.earlier else ""
+    say(f"searched: {found.trials} trials{earlier}, {found.pruned} given up, in {found.seconds:.1f} s")
+    say(f"best held-out loss {found.loss:.4f}{given}: {chosen}", "")

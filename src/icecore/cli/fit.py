@@ -23,7 +23,10 @@ def fit(
     ] = None,
     head: Annotated[
         str,
-        typer.Option(help="auto, logistic, ridge, svm, svm-rbf, knn, centroid, lda, mlp, mlp:256,relu,dropout0.3, ..."),
+        typer.Option(
+            help="auto, logistic, ridge, svm, svm-rbf, knn, centroid, lda, mlp, mlp:256,relu,dropout0.3, ...; over all "
+            "layers at once head2toe, layer-sum."
+        ),
     ] = "auto",
     layer: options.Layers = None,
     pooling: options.Poolings = None,
@@ -32,6 +35,9 @@ def fit(
     repeats: Annotated[
         int | None, typer.Option(min=1, help="Times that the folds are drawn anew. By default more for small data.")
     ] = None,
+    ensemble: Annotated[
+        bool, typer.Option("--ensemble", help="Try an ensemble of all that was tried; keep it where that pays.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of folds and training.")] = 0,
     include_backbone: Annotated[
         bool, typer.Option("--include-backbone", help="Put the network into the model's folder, to be whole anywhere.")
@@ -70,7 +76,7 @@ def fit(
 
     model = api.fit(
         data, backbone=backbone, out=out, head=head, layers=layer, pooling=pooling or "mean",
-        class_weight="balanced" if balanced else None, folds=folds, repeats=repeats, seed=seed,
+        class_weight="balanced" if balanced else None, folds=folds, repeats=repeats, ensemble=ensemble, seed=seed,
         include_backbone=include_backbone, evidence=evidence, target=target, task=task, order=order,
         input_col=input_col, preprocess=preprocess, device=device, precision=precision, engine=engine,
         batch_size=batch_size, workers=workers, memory=None if memory is None else bytes_of(memory),
@@ -95,6 +101,7 @@ def show(model: Any, out: Path | None, beside: Mapping[str, Any] | None = None) 
     for target in report.targets:
         say("", f"{target.name}: {target.described}", f"head: {target.head}, on {target.layer_title}")
         say(target.chosen_because)
+        _show_ensemble(target.ensemble)
         if len(target.by_layer) > 1:
             say("", f"cross-validated {target.score} of the best head by layer:")
             bars(target.by_layer)
@@ -107,3 +114,17 @@ def show(model: Any, out: Path | None, beside: Mapping[str, Any] | None = None) 
         say("", f"Saved {out}. Try: icecore predict {out} {_LIKE.get(model.net.modality, 'FILE')}")
     else:
         say("", "Not saved; name a folder with --out to keep the model.")
+
+
+def _show_ensemble(ensemble: Any) -> None:
+    """The heads that it is made of, and what they cost."""
+    if ensemble is None or not ensemble.members:
+        return
+    say("", f"the ensemble, {'adopted' if ensemble.adopted else 'not adopted'}:")
+    for head, share in ensemble.members:
+        say(f"{share:.2f}  {head}")
+    seconds = ensemble.seconds
+    say(
+        f"accuracy, ensemble minus single head: {ensemble.gain}; heads take {seconds['ensemble']:.2f} s for a thousand "
+        f"items, the single one {seconds['single']:.2f} s"
+    )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from icecore.heads.centroid import CentroidHead
+from icecore.heads.head2toe import Head2ToeHead
 from icecore.heads.knn import KnnHead
+from icecore.heads.layer_sum import LayerSumHead
 from icecore.heads.lda import LdaHead
 from icecore.heads.logistic import LogisticHead
 from icecore.heads.mlp import MlpHead
@@ -12,7 +14,9 @@ from icecore.heads.svm import SvmHead
 from icecore.heads.svm_rbf import SvmRbfHead
 
 centroid = CentroidHead
+head2toe = Head2ToeHead
 knn = KnnHead
+layer_sum = LayerSumHead
 lda = LdaHead
 logistic = LogisticHead
 mlp = MlpHead

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 from icecore import plugins
 from icecore.errors import HeadError
 from icecore.heads import specs
+from icecore.heads.ensemble import Ensemble, EnsembleHead, Part
+from icecore.heads.layered import LayeredHead, Over
 from icecore.heads.sklearn_head import SklearnHead
 
 if TYPE_CHECKING:
@@ -24,7 +26,8 @@ def make(spec: Any, *, penalty: float | None = None, class_weight: ClassWeight =
 
     Args:
         spec: a name (`logistic`), a name with options (`svm-rbf:C=10,gamma=0.5`, `mlp:256,relu,dropout0.3`), the user's
-            own layers (`torch:module:factory` or a torch.nn.Module), or a scikit-learn classifier.
+            own layers (`torch:module:factory` or a torch.nn.Module), a scikit-learn classifier, a head `Over` several
+            layers, or an `Ensemble`.
         penalty: how simple the head has to be; larger is simpler, for every head (1 / C for logistic, svm and svm-rbf,
             alpha for ridge, k for knn, the shrinkage for lda). None is the head's own default.
         class_weight: `balanced` to let every class count the same, else None.
@@ -41,6 +44,17 @@ def make(spec: Any, *, penalty: float | None = None, class_weight: ClassWeight =
     if isinstance(spec, str) and not spec.startswith("torch:"):
         name, options = specs.split(spec)
         return cast("Head", _factory(name)(options, penalty=penalty, class_weight=class_weight, seed=seed))
+    how: dict[str, Any] = {"class_weight": class_weight, "seed": seed}
+    if isinstance(spec, Over):
+        made = make(spec.spec, penalty=penalty, **how)
+        return cast("Head", made.over(spec.widths)) if isinstance(made, LayeredHead) else made
+    if isinstance(spec, Ensemble):
+        return EnsembleHead(
+            [
+                Part(make(Over(one.spec, one.widths), penalty=one.penalty, **how), one.spans, one.weight)
+                for one in spec.members
+            ]
+        )
     if penalty is not None:
         raise HeadError(f"{_title(spec)} was given penalty={penalty}.", expected="Only heads by name have one.")
     return _own(spec, class_weight, seed)
@@ -150,7 +164,10 @@ def _unfitted(config: Config) -> Head:
         from icecore.heads.torch_head import TorchHead
 
         return TorchHead(config.get("factory"), **common)
-    return cast("Head", _factory(name)(config.get("options", ""), penalty=config.get("penalty"), **common))
+    if name == EnsembleHead.name:
+        return EnsembleHead()
+    made = _factory(name)(config.get("options", ""), penalty=config.get("penalty"), **common)
+    return cast("Head", made.over(config["widths"]) if isinstance(made, LayeredHead) else made)
 
 
 def _unfitted_regressor(config: Config) -> Regressor:

@@ -10,14 +10,26 @@ from icecore.heads.calibrators import Isotonic, Tempered
 from icecore.heads.kernels import Kernel, Votes
 from icecore.heads.layers import FactoryLayers, Layers
 from icecore.heads.neighbours import NeighbourMean, Neighbours
-from icecore.heads.steps import Columns, Constant, Linear, Normalise, Sigmoid, Softmax, Standardise, Step
+from icecore.heads.steps import (
+    Budget,
+    Columns,
+    Constant,
+    LayerSum,
+    Linear,
+    Normalise,
+    Sigmoid,
+    Softmax,
+    Standardise,
+    Step,
+    Take,
+)
 
 if TYPE_CHECKING:
     from icecore.heads.protocol import Arrays
 
 _ALL: tuple[type[Step], ...] = (
-    Columns, Constant, FactoryLayers, Isotonic, Kernel, Layers, Linear, NeighbourMean, Neighbours, Normalise, Sigmoid,
-    Softmax, Standardise, Tempered, Votes,
+    Budget, Columns, Constant, FactoryLayers, Isotonic, Kernel, Layers, LayerSum, Linear, NeighbourMean, Neighbours,
+    Normalise, Sigmoid, Softmax, Standardise, Take, Tempered, Votes,
 )  # fmt: skip
 KINDS = {step.kind: step for step in _ALL}
 

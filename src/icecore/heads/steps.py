@@ -129,3 +129,40 @@ class Columns(Step):
         out = np.zeros((len(X), self.n_classes))
         out[:, self.present] = X
         return out
+
+
+@dataclass(frozen=True, eq=False)
+class LayerSum(Step):
+    """Layers of one width side by side -> their weighted sum."""
+
+    kind: ClassVar[str] = "layer-sum.v1"
+    weights: np.ndarray  # (layers,)
+
+    def __call__(self, X: np.ndarray) -> np.ndarray:
+        """(n, layers * d) to (n, d)."""
+        return np.asarray(np.tensordot(X.reshape(len(X), len(self.weights), -1), self.weights, (1, 0)))
+
+
+@dataclass(frozen=True, eq=False)
+class Take(Step):
+    """Some of the features."""
+
+    kind: ClassVar[str] = "take.v1"
+    index: np.ndarray  # (m,)
+
+    def __call__(self, X: np.ndarray) -> np.ndarray:
+        """(n, d) to (n, m)."""
+        return np.asarray(X[:, self.index])
+
+
+@dataclass(frozen=True, eq=False)
+class Budget(Step):
+    """Means of neighbouring features: those from each start to the next one, the last to the end."""
+
+    kind: ClassVar[str] = "budget.v1"
+    starts: np.ndarray  # (m,)
+
+    def __call__(self, X: np.ndarray) -> np.ndarray:
+        """(n, d) to (n, m), float64."""
+        sizes = np.diff(self.starts, append=X.shape[1])
+        return np.asarray(np.add.reduceat(X, self.starts, axis=1, dtype=np.float64) / sizes)

@@ -101,6 +101,17 @@ def _decide(spec: Any, penalties: Sequence[float | None], class_weight: ClassWei
     return partial(_fit_each, [partial(make, spec, penalty=p, class_weight=class_weight, seed=seed) for p in penalties])
 
 
+def says_probabilities(spec: Any) -> bool:
+    """Whether a softmax over what `sweep` gives for a head is its probabilities, with no temperature to be found.
+
+    Example:
+        >>> says_probabilities("logistic"), says_probabilities("svm")
+        (True, False)
+    """
+    head = make(spec)
+    return head.gives_logits if isinstance(head, NamedHead) else True
+
+
 def ridge_loo(
     X: np.ndarray,
     y: np.ndarray,

@@ -10,10 +10,10 @@ from torch import Tensor
 from icecore.backbones import Layer
 from icecore.errors import LayerError, UsageError
 
-POOLINGS = ("mean", "max", "gem", "cls", "last-token", "flatten", "none", "thumbnail")
+POOLINGS = ("mean", "max", "gem", "cls", "last-token", "grid", "flatten", "none", "thumbnail")
 BOUNDARY = "boundary"  # what a cut keeps of a layer: everything, as it is; no name for users
 ALIASES = {"avg": "mean", "average": "mean"}
-THUMBNAIL = 16
+THUMBNAIL, GRID = 16, 2
 _GEM_P, _GEM_EPS = 3.0, 1e-6
 
 
@@ -34,7 +34,7 @@ def canonical_pooling(layer: Layer, pooling: str) -> str:
         )
     if name == "cls" and not layer.prefix_tokens:
         raise LayerError(f"The layer {layer.name} has no class token.", do="Use mean, max, gem or last-token.")
-    if name in ("mean", "max", "gem") and "channels" not in layer.axes:
+    if name in ("mean", "max", "gem", "grid") and "channels" not in layer.axes:
         raise LayerError(
             f"It is not known which axis of the layer {layer.name}, of shape {layer.shape}, holds the channels.",
             do="Use flatten or none.",
@@ -51,11 +51,13 @@ def pool(layer: Layer, value: Tensor, pooling: str) -> Tensor:
         layer: says what the axes are.
         value: (n, *layer.shape), any float type.
         pooling: a canonical name. `mean`, `max`, `gem` go over height and width, frames, or those tokens that are
-            places; `cls` takes the first token, `last-token` the last; `flatten` keeps all numbers in one vector,
+            places; `grid` takes the mean of each quarter of an image (each fourth part of frames or tokens);
+            `cls` takes the first token, `last-token` the last; `flatten` keeps all numbers in one vector,
             `none` their shape; `thumbnail` averages an image to 16 x 16 and flattens it.
 
     Returns:
-        float32, (n, channels) when pooled, (n, product) when flattened, (n, ...) for `none`.
+        float32, (n, channels) when pooled, (n, 4 channels) for `grid`, (n, product) when flattened, (n, ...) for
+        `none`.
 
     `gem` is generalised-mean pooling with p = 3 (Radenović et al. 2018, https://arxiv.org/abs/1711.02512).
 
@@ -87,6 +89,12 @@ def _gem(layer: Layer, value: Tensor) -> Tensor:
     return _places(layer, value).clamp(min=_GEM_EPS).pow(_GEM_P).mean(2).pow(1 / _GEM_P)
 
 
+def _grid(layer: Layer, value: Tensor) -> Tensor:
+    if {"height", "width"} <= set(layer.axes):
+        return F.adaptive_avg_pool2d(value.movedim(layer.axes.index("channels") + 1, 1), GRID).flatten(1)
+    return F.adaptive_avg_pool1d(_places(layer, value), GRID * GRID).flatten(1)
+
+
 def _thumbnail(layer: Layer, value: Tensor) -> Tensor:
     image = value if layer.axes[0] == "channels" else value.movedim(-1, 1)
     return F.adaptive_avg_pool2d(image, THUMBNAIL).flatten(1)
@@ -96,6 +104,7 @@ _POOLS: dict[str, Callable[[Layer, Tensor], Tensor]] = {
     "mean": _mean,
     "max": _max,
     "gem": _gem,
+    "grid": _grid,
     "cls": lambda _layer, value: value[:, 0],
     "last-token": lambda _layer, value: value[:, -1],
     "flatten": lambda _layer, value: value.flatten(1),

@@ -10,12 +10,14 @@ from __future__ import annotations
 from icecore.selection.candidates import (
     AUTO_HEADS,
     IN_PIECES,
+    LAYERED,
     Candidate,
     Layer,
     features_of,
     head_name,
     in_memory,
     layer_name,
+    names_of,
 )
 from icecore.selection.choosing import Choice, choose
 from icecore.selection.fitting import fit_candidate
@@ -26,11 +28,13 @@ from icecore.selection.rows import spread_order
 from icecore.selection.scoring import ScoredCandidate
 from icecore.selection.splitting import HeldOut, held_out, test_apart
 from icecore.selection.standing import Heat, Standing, going_on, standings
+from icecore.selection.versus import Versus
 
 __all__ = [
     "AUTO_HEADS",
     "CALIBRATIONS",
     "IN_PIECES",
+    "LAYERED",
     "PROBES",
     "Calibration",
     "Candidate",
@@ -44,6 +48,7 @@ __all__ = [
     "Probed",
     "ScoredCandidate",
     "Standing",
+    "Versus",
     "choose",
     "features_of",
     "fit_candidate",
@@ -53,6 +58,7 @@ __all__ = [
     "in_memory",
     "layer_name",
     "mend",
+    "names_of",
     "nested",
     "probe",
     "spread_order",

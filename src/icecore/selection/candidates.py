@@ -8,21 +8,26 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from icecore.errors import UsageError
+from icecore.errors import HeadError, UsageError
+from icecore.heads.ensemble import Ensemble
+from icecore.heads.layered import Over
 from icecore.heads.rows import Rows, SideBySide, Some
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from icecore.tasks import Task
+
 Layer = str | tuple[str, ...]
 
-LAST = "last"
+LAST, LOGITS = "last", "logits"
 AUTO_HEADS = ("centroid", "ridge", "logistic", "lda", "svm", "knn", "svm-rbf")
-SIMPLEST_FIRST = (*AUTO_HEADS, "mlp")
+LAYERED = frozenset({"layer-sum", "head2toe"})  # they read several layers at once, and know them apart
+SIMPLEST_FIRST = (*AUTO_HEADS, "layer-sum", "head2toe", "mlp")
 IN_PIECES = frozenset({"ridge", "logistic", "svm"})  # can be fitted on rows that are not in memory
 KERNEL_HEADS = frozenset({"knn", "svm-rbf"})
 _ROWS_FOR_KERNELS = 20_000  # a kernel machine's cost grows with the square of the rows
-_NOT_BLOCKS = frozenset({LAST, "logits"})
+_NOT_BLOCKS = frozenset({LAST, LOGITS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,8 @@ class Candidate:
 
 def head_name(head: Any) -> str:
     """`logistic` for `logistic:C=0.1`; the class of an object."""
+    if isinstance(head, Ensemble):
+        return f"ensemble of {len(head.members)} heads"
     return head.split(":")[0] if isinstance(head, str) else type(head).__name__
 
 
@@ -57,6 +64,16 @@ def layer_name(layer: Layer) -> str:
         '3 layers from a to c'
     """
     return layer if isinstance(layer, str) else f"{len(layer)} layers from {layer[0]} to {layer[-1]}"
+
+
+def names_of(layer: Layer) -> tuple[str, ...]:
+    """The names of a layer, or of several."""
+    return (layer,) if isinstance(layer, str) else layer
+
+
+def widths_of(features: Mapping[str, Any], layer: Layer) -> tuple[int, ...]:
+    """How many features each of them has."""
+    return tuple(int(features[name].shape[1]) for name in names_of(layer))
 
 
 @overload
@@ -109,6 +126,51 @@ def layers_of(features: Mapping[str, np.ndarray], *, joint: bool = True) -> list
     poolings = [pooling for pooling in dict.fromkeys(map(pooling_of, distinct)) if pooling]
     together = [_blocks(distinct, pooling) for pooling in poolings or [""]] if joint else []
     return [*distinct, *(blocks for blocks in together if len(blocks) > 1)]
+
+
+def layers_for(head: Any, layers: Sequence[Layer], features: Mapping[str, Any]) -> list[Layer]:
+    """Which of the layers a head is tried on.
+
+    Heads over many layers read all of them at once, `last` among them: `head2toe` under all poolings, for it keeps what
+    it needs; `layer-sum` those of one pooling, and `last` where it is as wide as the others.
+    """
+    if head_name(head) not in LAYERED:
+        return list(layers)
+    names = [name for name in layers if isinstance(name, str) and not _is(name, LOGITS)]
+    together = [names]
+    if head_name(head) == "layer-sum":
+        poolings = [pooling for pooling in dict.fromkeys(map(pooling_of, names)) if pooling]
+        together = [_of_one_width(_under(names, pooling), features) for pooling in poolings or [""]]
+    return [tuple(own) if len(own) > 1 else own[0] for own in together if own]
+
+
+def _of_one_width(names: Sequence[str], features: Mapping[str, Any]) -> list[str]:
+    """The blocks, and `last` where it is as wide as they are."""
+    blocks = [name for name in names if not _is(name, LAST)]
+    widths = set(widths_of(features, tuple(blocks)))
+    return [name for name in names if name in blocks or not widths or {features[name].shape[1]} == widths]
+
+
+def _under(names: Sequence[str], pooling: str) -> list[str]:
+    return [name for name in names if pooling_of(name) in {pooling, ""}]
+
+
+def _is(name: str, layer: str) -> bool:
+    """Whether features are of this layer, under whatever pooling."""
+    return name == layer or name.startswith(f"{layer} (")
+
+
+def over(head: Any, widths: tuple[int, ...], task: Task) -> Any:
+    """The spec of a head on layers of these widths. Raises HeadError for heads over many layers in other tasks."""
+    if head_name(head) not in LAYERED:
+        return head
+    if task.name != "classification":
+        raise HeadError(
+            f"The head {head!r} was asked for with the task {task.name}.",
+            expected="Heads over many layers, head2toe and layer-sum, tell classes apart, one a row.",
+            do="Take auto, which puts layers side by side for any task.",
+        )
+    return Over(head, widths)
 
 
 def _blocks(names: Sequence[str], pooling: str) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -37,11 +37,13 @@ class Choice:
         candidate: the choice.
         table: all candidates that were cross-validated, best score first; empty where there was nothing to choose.
         reason: one sentence.
+        ensemble: what was picked of all that was tried; None where that was not asked for, or is a single head.
     """
 
     candidate: Candidate
     table: tuple[ScoredCandidate, ...]
     reason: str
+    ensemble: Candidate | None = None
 
 
 def choose(
@@ -55,6 +57,7 @@ def choose(
     seed: int = 0,
     folds: Sequence[Fold] | None = None,
     joint: bool = True,
+    ensemble: bool = False,
     progress: Progress | None = None,
 ) -> Choice:
     """Choose by cross-validation; of candidates within one standard error of the best, the simplest.
@@ -74,6 +77,7 @@ def choose(
         seed: of folds and heads.
         folds: pairs of (train, test) row numbers to use instead of own folds: given validation rows, for instance.
         joint: whether blocks side by side are candidates too.
+        ensemble: pick an ensemble too, see `ensembling`; of classes, one a row.
         progress: called with (done, total, label).
 
     Example:
@@ -94,8 +98,9 @@ def choose(
     except DataError:
         return _simplest(layers_of(read(features, np.arange(min(len(y), MOST_ROWS)))), meant)
     part = read(features, rows)
-    race = Race(part, y[rows], task, groups[rows], plan, class_weight, seed, progress)
-    return decide(race.run(layers_of(part, joint=joint), meant))
+    race = Race(part, y[rows], task, groups[rows], plan, class_weight, seed, progress, keep=ensemble)
+    choice = decide(race.run(layers_of(part, joint=joint), meant))
+    return replace(choice, ensemble=race.ensemble()) if ensemble else choice
 
 
 def _folds_of(y: np.ndarray, groups: np.ndarray, seed: int) -> tuple[np.ndarray, Sequence[Fold]]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from icecore.selection.candidates import IN_PIECES, features_of, head_name, in_memory
+from icecore.selection.candidates import IN_PIECES, features_of, head_name, in_memory, over, widths_of
 from icecore.selection.rows import part_of
 from icecore.tasks import as_task
 
@@ -34,7 +34,8 @@ def fit_candidate(
     Rows that are not in memory are taken piece by piece; a head that cannot be fitted so is fitted on some of them.
     """
     task = as_task(task)
-    head = task.make(candidate.head, penalty=candidate.penalty, class_weight=class_weight, seed=seed)
+    spec = over(candidate.head, widths_of(features, candidate.layer), task)
+    head = task.make(spec, penalty=candidate.penalty, class_weight=class_weight, seed=seed)
     X = features_of(features, candidate.layer)
     if isinstance(X, np.ndarray):
         return task.fit(head, X, y)

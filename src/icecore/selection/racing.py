@@ -11,9 +11,21 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from icecore.selection.candidates import LAST, Candidate, features_of, head_name, layer_name
+from icecore.selection.candidates import (
+    LAST,
+    LAYERED,
+    Candidate,
+    features_of,
+    head_name,
+    layer_name,
+    layers_for,
+    over,
+    widths_of,
+)
+from icecore.selection.ensembling import Tried, ensemble_of
 from icecore.selection.scoring import ScoredCandidate, score_gains
 from icecore.selection.screening import kernel_gains, kernel_rows, near
+from icecore.tasks.base import balance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +43,7 @@ _KERNEL = "svm-rbf"
 
 @dataclass
 class Race:
-    """Rows, folds, and the candidates that ran so far."""
+    """Rows, folds, and the candidates that ran so far; with `keep`, what the best penalties say of the rows too."""
 
     features: Mapping[str, np.ndarray]
     y: np.ndarray
@@ -41,8 +53,10 @@ class Race:
     class_weight: Literal["balanced"] | None
     seed: int
     progress: Progress | None
+    keep: bool = False
     candidates: list[Candidate] = field(default_factory=list)
     gains: list[np.ndarray] = field(default_factory=list)
+    tried: list[Tried] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.tested = np.unique(np.concatenate([test for _, test in self.folds]))
@@ -52,10 +66,13 @@ class Race:
         """Try heads on layers, each with its whole grid of penalties."""
         quick = [head for head in heads if head_name(head) in _QUICK]
         kernel = [head for head in heads if head_name(head) == _KERNEL]
-        slow = [head for head in heads if head not in quick and head not in kernel]
+        layered = [head for head in heads if head_name(head) in LAYERED]
+        slow = [head for head in heads if head not in quick and head not in kernel and head not in layered]
         self._total = len(layers) * len(heads)
         self._try(layers, quick)
         self._try(self._near_by_kernel(layers) if kernel else [], kernel)
+        for head in layered:
+            self._try(layers_for(head, layers, self.features), [head])
         self._done = self._total - len(layers) * len(slow)
         self._try(self._near_by_ridge(layers) if slow else [], slow)
         return self._scored(self.candidates, self.gains)
@@ -65,16 +82,34 @@ class Race:
         tries = [(head, self.task.penalties(head)) for head in heads]
         for layer in layers if heads else ():
             self._tell(f"{', '.join(map(head_name, heads))} on {layer_name(layer)}")
-            for (head, grid), gains in zip(tries, self._swept(tries, layer), strict=True):
-                self.candidates += [Candidate(layer, head, penalty) for penalty in grid]
-                self.gains += list(gains)
+            for (head, grid), values in zip(tries, self._swept(tries, layer), strict=True):
+                self._note([Candidate(layer, head, penalty) for penalty in grid], values)
             self._done += len(heads)
 
+    def _note(self, candidates: Sequence[Candidate], values: np.ndarray) -> None:
+        """What each penalty gains on the tested rows, by decision values (penalties, tested, ...)."""
+        gains = self._gains(values)
+        self.candidates += candidates
+        self.gains += list(gains)
+        if self.keep:
+            best = int(gains.mean(axis=1).argmax())
+            self.tried.append(Tried.of(candidates[best], values[best], self.y[self.tested]))
+
+    def ensemble(self) -> Candidate | None:
+        """Picked from what was tried; None where it would be a single head."""
+        y = self.y[self.tested]
+        return ensemble_of(self.tried, y, balance(y, self.class_weight), self.features)
+
     def _swept(self, tries: Tries, layer: Layer) -> list[np.ndarray]:
-        """For each of the tries the gains of the tested rows, (penalties, tested)."""
-        X, rows = features_of(self.features, layer), self.tested
-        found = self.task.sweep(tries, X, self.y, self.folds, class_weight=self.class_weight, seed=self.seed)
-        return [self.task.gains(self.y[rows], values[:, rows], self.class_weight) for values in found]
+        """For each of the tries the decision values of the tested rows, (penalties, tested, ...)."""
+        widths = widths_of(self.features, layer)
+        meant = [(over(head, widths, self.task), grid) for head, grid in tries]
+        X = features_of(self.features, layer)
+        how: dict[str, Any] = {"class_weight": self.class_weight, "seed": self.seed}
+        return [values[:, self.tested] for values in self.task.sweep(meant, X, self.y, self.folds, **how)]
+
+    def _gains(self, values: np.ndarray) -> np.ndarray:
+        return self.task.gains(self.y[self.tested], values, self.class_weight)
 
     def _near_by_kernel(self, layers: Sequence[Layer]) -> list[Layer]:
         rows = kernel_rows(self.task.strata(self.y), self.groups, self.seed)
@@ -93,7 +128,8 @@ class Race:
             for layer in layers:
                 (swept,) = self._swept([(_COUSIN, self.task.penalties(_COUSIN))], layer)
                 candidates.append(Candidate(layer, _COUSIN))
-                gains.append(swept[swept.mean(axis=1).argmax()])
+                found = self._gains(swept)
+                gains.append(found[found.mean(axis=1).argmax()])
         ridges = [one for one in self._scored(candidates, gains) if head_name(one.candidate.head) == _COUSIN]
         reached = {one.candidate.layer for one in ridges if near(one)}
         return [layer for layer in layers if layer in reached] if ridges else list(layers)

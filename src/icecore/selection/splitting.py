@@ -10,10 +10,10 @@ import numpy as np
 
 from icecore.errors import DataError
 from icecore.evaluation.folds import folds
-from icecore.heads import pieces
-from icecore.selection.candidates import features_of, take
+from icecore.selection.candidates import take
 from icecore.selection.choosing import Choice, choose
-from icecore.selection.fitting import fit_candidate, learned_rows
+from icecore.selection.fitting import learned_rows
+from icecore.selection.versus import Versus, answer, gain
 from icecore.tasks import as_task
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class HeldOut:
         y: their class codes, likewise.
         groups: their groups.
         task: what was learned.
+        versus: an ensemble against the single head, where that was asked for; what pays is in the other fields.
     """
 
     choice: Choice
@@ -52,6 +53,7 @@ class HeldOut:
     y: np.ndarray
     groups: np.ndarray
     task: Task
+    versus: Versus | None = None
 
     def metrics(self, *, seed: int = 0) -> dict[str, Estimate | None]:
         """Figures on the test rows."""
@@ -68,6 +70,7 @@ def held_out(
     heads: Sequence[Any] = ("auto",),
     class_weight: Literal["balanced"] | None = None,
     seed: int = 0,
+    ensemble: bool = False,
     progress: Progress | None = None,
 ) -> HeldOut:
     """Choose and fit on some rows, score on others, as given.
@@ -85,6 +88,7 @@ def held_out(
         heads: specs, or `auto`.
         class_weight: as the heads take it.
         seed: of folds and heads.
+        ensemble: pick an ensemble too, and take it where it is better beyond the interval on the scored rows.
         progress: called with (done, total, label).
 
     Raises:
@@ -96,16 +100,20 @@ def held_out(
     known = np.flatnonzero(np.isin(splits, ["train", "val"]) & ~np.isin(groups, groups[test]))
     plan = _validation(splits[known], groups[known])
     _require_rows(known, test)
-    part = take(features, known)
+    part, tested = take(features, known), take(features, test)
+    how: dict[str, Any] = {"class_weight": class_weight, "seed": seed}
     choice = choose(
-        part, y[known], task, groups[known],
-        heads=heads, class_weight=class_weight, seed=seed, folds=plan, progress=progress,
-    )  # fmt: skip
-    fitted = fit_candidate(choice.candidate, part, y[known], task, class_weight=class_weight, seed=seed)
+        part, y[known], task, groups[known], heads=heads, folds=plan, ensemble=ensemble, progress=progress, **how
+    )
+    best, versus = answer(choice.candidate, part, y[known], task, tested, **how), None
+    if ensemble:
+        several = best if choice.ensemble is None else answer(choice.ensemble, part, y[known], task, tested, **how)
+        balanced = class_weight == "balanced"
+        found = gain(y[test], best.said[None], several.said[None], groups[test], balanced=balanced)
+        versus = Versus(choice.candidate, choice.ensemble, found, (best.seconds, several.seconds))
+        choice, best = versus.settle(choice), several if versus.pays else best
     learned = len(learned_rows(choice.candidate, part, task.strata(y[known]), seed))
-    tested = features_of(take(features, test), choice.candidate.layer)
-    proba = np.concatenate([task.says(fitted, piece) for _, piece in pieces(tested)])
-    return HeldOut(choice, fitted, learned, known, test, proba, y[test], groups[test], task)
+    return HeldOut(choice, best.head, learned, known, test, best.said, y[test], groups[test], task, versus)
 
 
 def test_apart(y: np.ndarray, groups: np.ndarray, *, seed: int) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -24,6 +24,8 @@ from icecore.training.objectives import require_layers
 from icecore.training.settings import TrainingSettings
 from icecore.training.sharing import Sharing
 from icecore.training.tunable import Tunable
+
+Watch = Callable[[Epoch], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class Tuner:
     ) -> None:
         self.cutter, self.stages, self.task = cutter, list(stages), task
         self.heads, self.settings, self.pooling = heads, settings, pooling
-        self.sharing, self._checkpoints, self._progress = sharing or Sharing(), checkpoints, progress or Silent()
+        self.sharing, self._checkpoints, self.progress = sharing or Sharing(), checkpoints, progress or Silent()
         self._parts = [_trained(stage.suffix, settings) for stage in stages]
         self._initial = [part.state() for part in self._parts]
         self._frozen: np.ndarray | None = None
@@ -99,7 +101,16 @@ class Tuner:
         self._objectives = self.task.objectives
         self.seconds = {"prefix": 0.0, "suffix": 0.0, "evaluation": 0.0}
 
-    def tune(self, rows: np.ndarray, held: np.ndarray, label: str = "fine-tuning") -> Tuned:
+    def under(self, settings: TrainingSettings, checkpoints: Checkpoints | None) -> Tuner:
+        """The same under other settings: network, boundaries and frozen features are shared. `lora` has to stay."""
+        other = copy.copy(self)
+        seconds = dict.fromkeys(self.seconds, 0.0)
+        vars(other).update(settings=settings, seconds=seconds, _checkpoints=checkpoints, _loop=None)
+        return other
+
+    def tune(
+        self, rows: np.ndarray, held: np.ndarray, label: str = "fine-tuning", watch: Watch = lambda _: None
+    ) -> Tuned:
         """Train on some rows, with others for early stopping. Raises TrainingError.
 
         Args:
@@ -107,6 +118,7 @@ class Tuner:
             held: positions of those for early stopping; may be empty. Where nothing stops early,
                 they are trained on too.
             label: what the training is called, one name for one choice of rows.
+            watch: told of every epoch, those before an interruption too; what it raises ends the training.
         """
         if not (self.settings.epochs and self.settings.patience):
             rows, held = np.sort(np.concatenate([rows, held])), held[:0]
@@ -123,7 +135,7 @@ class Tuner:
                 part.load_state(self._initial[number])
                 part.load_state(self._parts[number - 1].state())
                 loop = self._loop_at(number, layers)
-            self._run(loop, rows, held, number, label)
+            self._run(loop, rows, held, number, label, watch=watch)
             log += [replace(epoch, number=epoch.number + len(log)) for epoch in loop.state.log]
         self._loop = loop
         kept = len(log) - loop.state.epoch + (loop.state.best_epoch if len(held) else loop.state.epoch)
@@ -137,27 +149,35 @@ class Tuner:
         contrast, name, kept = Contrast(self._loop_at(0, []), self.sharing), _file(label, "pairs"), self._checkpoints
         done = kept is not None and kept.load(name, contrast)
         if not self.sharing.told(done):
-            contrast.run(rows, self._progress, label)
+            contrast.run(rows, self.progress, label)
             if kept is not None and self.sharing.leads:
                 kept.save(name, contrast)
         if self.sharing.size > 1:
             contrast.resume(self.sharing.told(contrast.checkpoint()))
         return contrast.log
 
-    def _run(self, loop: Loop, rows: np.ndarray, held: np.ndarray, number: int, label: str) -> None:
+    def _run(self, loop: Loop, rows: np.ndarray, held: np.ndarray, number: int, label: str, *, watch: Watch) -> None:
         name = _file(label, number)
         kept = self._checkpoints
         if kept is not None:
             kept.load(name, loop)
         if self.sharing.size > 1:
             loop.resume(self.sharing.told(loop.checkpoint()))
+        for epoch in loop.state.log:
+            watch(epoch)
+
+        def note(now: Loop) -> None:
+            if kept is not None and self.sharing.leads:
+                kept.save(name, now)
+            watch(now.state.log[-1])
+
         loop.run(
             rows,
             held,
             epochs=self._epochs(number),
-            progress=self._progress,
+            progress=self.progress,
             label=label,
-            keep=lambda now: kept.save(name, now) if kept is not None and self.sharing.leads else None,
+            keep=note,
         )
 
     def forget(self) -> None:
