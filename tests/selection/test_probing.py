@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from icecore.evaluation import folds
-from icecore.selection import PROBES, probe
+from icecore.selection import PROBES, probe, probes_for
 from icecore.selection.probing import crossed
+from icecore.tasks import Regression
 
 
 def rows(n=120, k=3, seed=0):
@@ -26,11 +27,11 @@ def test_the_layer_that_knows_the_classes_is_found():
     by_layer = {score.layer: score for score in found.layers}
     assert list(by_layer) == ["a", "b", "last", ("a", "b")]
     assert "b" in found.best.layer
-    for name in ("accuracy", "knn", "centroid", "logme", "h_score"):
+    for name in ("score", "knn", "centroid", "logme", "h_score"):
         assert getattr(by_layer["b"], name).low > getattr(by_layer["a"], name).high
     assert found.logme == by_layer["b"].logme
-    assert found.accuracy.value == pytest.approx(found.right.mean())
-    assert found.accuracy.value > 0.9
+    assert found.score.value == pytest.approx(found.gains.mean())
+    assert found.score.value > 0.9
 
 
 def test_many_layers_of_noise_are_worth_no_more_than_chance():
@@ -40,8 +41,8 @@ def test_many_layers_of_noise_are_worth_no_more_than_chance():
     rng, y, groups = rows(90)
     features = {f"layer{i}": blobs(rng, y, 0) for i in range(40)}
     found = probe(features, y, 3, groups, folds(y, repeats=2), heads=("ridge",))
-    assert max(score.accuracy.value for score in found.layers) > 0.42
-    assert found.accuracy.low < 1 / 3 < found.accuracy.high
+    assert max(score.score.value for score in found.layers) > 0.42
+    assert found.score.low < 1 / 3 < found.score.high
 
 
 def test_a_choice_never_sees_the_rows_that_it_scores():
@@ -56,10 +57,10 @@ def test_repeats_count_as_one_answer_a_row():
     rng, y, groups = rows()
     features = {"last": blobs(rng, y, 1.5)}
     once, twice = (probe(features, y, 3, groups, folds(y, repeats=repeats)) for repeats in (1, 2))
-    assert set(np.unique(once.right)) == {0, 1}
-    assert len(twice.right) == len(y)
-    assert set(np.unique(twice.right)) <= {0, 0.5, 1}
-    assert twice.accuracy.high - twice.accuracy.low == pytest.approx(once.accuracy.high - once.accuracy.low, rel=0.15)
+    assert set(np.unique(once.gains)) == {0, 1}
+    assert len(twice.gains) == len(y)
+    assert set(np.unique(twice.gains)) <= {0, 0.5, 1}
+    assert twice.score.high - twice.score.low == pytest.approx(once.score.high - once.score.low, rel=0.15)
 
 
 def test_equal_items_count_once_and_never_straddle():
@@ -67,8 +68,8 @@ def test_equal_items_count_once_and_never_straddle():
     rng, y, _ = rows(60)
     X, many, groups = np.repeat(blobs(rng, y, 0), 4, axis=0), np.repeat(y, 4), np.repeat(np.arange(60), 4)
     found = probe({"last": X}, many, 3, groups, folds(many, groups), heads=("knn",))
-    assert found.accuracy.low < 1 / 3 < found.accuracy.high
-    assert found.accuracy.high - found.accuracy.low > 0.2
+    assert found.score.low < 1 / 3 < found.score.high
+    assert found.score.high - found.score.low > 0.2
 
 
 def test_probes_may_be_any_heads():
@@ -77,6 +78,36 @@ def test_probes_may_be_any_heads():
 
     rng, y, groups = rows(60)
     found = probe({"last": blobs(rng, y, 4)}, y, 3, groups, folds(y), heads=("logistic", DecisionTreeClassifier()))
-    assert found.accuracy.value > 0.7
+    assert found.score.value > 0.7
     assert found.knn.value > 0.7
     assert set(PROBES) == {"centroid", "ridge", "lda", "knn"}
+
+
+def test_numbers_are_probed_by_r2():
+    """Ridge and neighbours; the layer that knows the number is found, LogME agrees, and H-score has nothing to say."""
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=150)
+    knows = rng.normal(size=(150, 5)).astype(np.float32)
+    knows[:, 0] += 3 * y
+    features = {"a": rng.normal(size=(150, 5)).astype(np.float32), "last": knows}
+    task = Regression()
+    found = probe(features, y, task, np.arange(150), folds(task.strata(y)))
+    other, last = found.layers
+    assert found.best.layer == "last"
+    assert last.score.low > 0.7
+    assert other.score.high < 0.2
+    assert last.logme.low > other.logme.high
+    assert (found.centroid, last.h_score) == (None, None)
+    assert probes_for(task) == ("ridge", "knn")
+
+
+def test_rare_classes_count_as_much_where_that_is_asked_for():
+    """With `balanced`, a probe that never says the rare class has half the score."""
+    rng = np.random.default_rng(0)
+    y = (np.arange(100) >= 90).astype(int)
+    X = {"last": rng.normal(size=(100, 3)).astype(np.float32)}
+    plain, balanced = (
+        probe(X, y, 2, np.arange(100), folds(y), heads=("ridge",), class_weight=weight) for weight in (None, "balanced")
+    )
+    assert plain.score.value > 0.8
+    assert balanced.score.low < 0.5 < balanced.score.high

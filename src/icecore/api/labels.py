@@ -104,18 +104,6 @@ def encode(name: str, values: np.ndarray, task: str | None = None, order: Sequen
     return Labels(name, made, made.encode(values.tolist(), name), notes=tuple(said))
 
 
-def encode_classes(name: str, values: np.ndarray) -> Labels:
-    """One target's classes. Raises DataError where they are none: numbers, or several labels a row."""
-    labels = encode(name, values)
-    if labels.task.name != "classification":
-        raise DataError(
-            f"The target {name!r} is {labels.task.described}.",
-            expected="Networks are ranked by how well they tell classes.",
-            do="Name a column of classes with --target (target=), or give ranges of numbers names.",
-        )
-    return labels
-
-
 def encoded(targets: Mapping[str, np.ndarray], wanted: Wanted) -> list[Labels]:
     """Every target's labels; several columns that are to make labels together make one target."""
     wanted.require_known(list(targets))

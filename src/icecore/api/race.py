@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -29,11 +30,13 @@ from icecore.api.ranking_reports import HeatReport
 from icecore.errors import DataError, IcecoreError
 from icecore.evaluation import Estimate, Fold, folds, leep, untested
 from icecore.features import Features
-from icecore.selection import Heat, Probed, going_on, probe, spread_order
+from icecore.selection import Heat, Probed, are_shares, going_on, probe, spread_order
+from icecore.tasks.base import ClassWeight
 
+OF_CLASSES = ("classification", "ordinal")
 MOST_ITEMS = 4000  # as for the choice that `fit` makes
 _LEAST_ITEMS, _LEAST_A_CLASS = 100, 5  # of the first round
-_STEADY, _MOST_REPEATS = 1000, 5  # predictions that figures of small data are averaged over
+_STEADY, _MOST_REPEATS = 250, 3  # predictions that figures of small data are averaged over
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class Rules:
     """How probes are made, and how long all may take."""
 
     heads: tuple[Any, ...]
+    class_weight: ClassWeight
     n_folds: int
     seed: int
     budget: Budget
@@ -69,82 +73,88 @@ class Race:
     rounds: list[HeatReport] = field(default_factory=list)
     latest: dict[str, Latest] = field(default_factory=dict)
     spent: float = 0.0
-    probing: float = 0.0  # seconds of the last round's probes
+    probing: float = 0.0  # seconds of the last round's probes, for a network, an item and a drawing of folds
     whole: float = 0.0
     done: str = ""
 
     def __post_init__(self) -> None:
-        order = self.usable[spread_order(self.labels.codes[self.usable], self.rules.seed)]
+        strata = self.labels.task.strata(self.labels.y[self.usable])
+        order = self.usable[spread_order(strata, self.rules.seed)]
+        self.strata = len(np.unique(strata))
         self.order = order[:MOST_ITEMS]
         self.all = list(self.alive)
         self.names = [one.name for one in self.alive]
 
     def run(self) -> None:
-        """Rounds, until all items were seen, one network is ahead, or the budget is spent."""
+        """Rounds, until all items were seen, one network is left, or the budget is spent."""
         n = len(self.order)
-        least = min(n, max(_LEAST_ITEMS, _LEAST_A_CLASS * len(self.labels.classes)))
+        least = min(n, max(_LEAST_ITEMS, _LEAST_A_CLASS * self.strata))
         size = n if n <= 2 * least or math.isinf(self.rules.budget.amount) else least
-        self._round(size)
+        self._round(size, _repeats(size) if size == n else 1)
         self.whole = self.spent + self._cost(self.all, size, n)
         allowed = self.rules.budget.seconds(self.whole)
         if size < n and self.whole <= allowed:
-            self._round(n)
+            self._round(n, _repeats(n))
         elif size < n:
-            size = self._wider(size, allowed)
-            while size < n and (following := self._following(size, allowed)):
-                size = following
+            self._halve(self._wider(size, allowed), allowed)
         self.done = self.done or f"All {n:,} items were seen by all networks."
 
     def _wider(self, size: int, allowed: float) -> int:
-        """A round of all networks with more items, where half of what is left of the budget is enough for that."""
-        item = self._cost(self.alive, size, size + 1)
-        larger = min(len(self.order), size + int((allowed - self.spent) / 2 / max(item, 1e-9)))
-        if larger < 1.5 * size:
-            return size
-        self._round(larger)
-        return larger
+        """A round of all networks with as many items as two thirds of what is left of the budget allow, if many more.
 
-    def _following(self, size: int, allowed: float) -> int:
-        """The next round of a halving: its number of items, or 0 where there is none, with the reason in `done`."""
+        Returns the number of items seen.
+        """
+        sizes = range(len(self.order), int(1.5 * size), -1)
+        most = (allowed - self.spent) * 2 / 3
+        place = bisect.bisect_left(sizes, True, key=lambda larger: self._cost(self.alive, size, larger) <= most)
+        if place == len(sizes):
+            return size
+        self._round(sizes[place], _repeats(sizes[place]))
+        return sizes[place]
+
+    def _halve(self, size: int, allowed: float) -> None:
+        """Rounds of twice as many items, as long as there are several networks, items and a budget."""
         n = len(self.order)
-        names, larger = going_on(self.heats[-1]), min(n, 2 * size)
-        after = [one for one in self.alive if one.name in names]
-        how_far = (
+        why = "all items were seen by those left"
+        while size < n:
+            names, larger = going_on(self.heats[-1]), min(n, 2 * size)
+            after = [one for one in self.alive if one.name in names]
+            if len(after) == 1 and len(self.alive) > 1:
+                why = "one network was left"
+                break
+            if self.spent + self._cost(after, size, larger) > allowed:
+                why = "the budget was spent"
+                break
+            self.alive, size = after, larger
+            self._round(size, _repeats(size))
+        self.done = (
             f"All {n:,} items would have taken about {spoken(self.whole)}, more than the budget of {spoken(allowed)}: "
+            f"successive halving ended at {size:,}, where {why}."
         )
-        if len(after) == 1 and len(self.alive) > 1:
-            self.done = f"{how_far}successive halving stopped at {size:,}, where one network was ahead of all others."
-            return 0
-        if self.spent + self._cost(after, size, larger) > allowed:
-            self.done = f"{how_far}successive halving stopped at {size:,}, where that was spent."
-            return 0
-        self.alive = after
-        self._round(larger)
-        self.done = f"{how_far}it went by successive halving."
-        return larger
 
     def _cost(self, networks: Sequence[Contestant], size: int, larger: int) -> float:
         """Seconds that a round would take, by what was measured."""
         extraction = sum(one.rate for one in networks) * (larger - size)
-        return extraction + self.probing * len(networks) / max(1, len(self.alive)) * larger / size
+        return extraction + self.probing * larger * _repeats(larger) * len(networks)
 
-    def _round(self, size: int) -> None:
-        """All that are alive, on the first items of the order."""
+    def _round(self, size: int, repeats: int) -> None:
+        """All that are alive, on the first items of the order, in folds that are drawn so many times."""
         began = time.perf_counter()
         at = np.sort(self.order[:size])
         found = self._extracted(at)
         rows = common_rows(list(found.values()))
         found = {name: features.take(np.isin(rows_of(features), rows)) for name, features in found.items()}
-        codes = self.labels.codes[np.isin(_rows(self.all[0]), rows)]
+        y = self.labels.y[np.isin(_rows(self.all[0]), rows)]
+        strata = self.labels.task.strata(y)
         groups = groups_of(list(found.values()))
-        repeats = int(np.clip(_STEADY // len(codes), 1, _MOST_REPEATS))
-        plan = folds(codes, groups, n_splits=self.rules.n_folds, repeats=repeats, seed=self.rules.seed)
+        plan = folds(strata, groups, n_splits=self.rules.n_folds, repeats=repeats, seed=self.rules.seed)
         middle = time.perf_counter()
         for name, features in found.items():
-            self.latest[name] = self._probed(name, features, codes, groups, plan)
-        tested = ~untested(codes, groups)
-        self.heats.append(Heat({name: self.latest[name].probed.right for name in found}, groups[tested]))
-        self.probing = time.perf_counter() - middle
+            self.latest[name] = self._probed(name, features, y, groups, plan)
+        gains = {name: self.latest[name].probed.gains for name in found}
+        shares = are_shares(self.labels.task, self.rules.class_weight)
+        self.heats.append(Heat(gains, groups[~untested(strata, groups)], shares))
+        self.probing = (time.perf_counter() - middle) / (size * repeats * len(found))
         self.spent += time.perf_counter() - began
         self.rounds.append(HeatReport(len(rows), tuple(found), time.perf_counter() - began))
 
@@ -171,39 +181,36 @@ class Race:
         self.latest.pop(one.name, None)
         self.left_out.append(LeftOut(one.name, str(error)))
         self.heats = [
-            Heat({name: right for name, right in heat.right.items() if name != one.name}, heat.groups)
+            replace(heat, gains={name: gains for name, gains in heat.gains.items() if name != one.name})
             for heat in self.heats
         ]
 
-    def _probed(
-        self, name: str, features: Features, codes: np.ndarray, groups: np.ndarray, plan: Sequence[Fold]
-    ) -> Latest:
+    def _probed(self, name: str, features: Features, y: np.ndarray, groups: np.ndarray, plan: Sequence[Fold]) -> Latest:
         contestant = next(one for one in self.all if one.name == name)
+        task, rules = self.labels.task, self.rules
         named = {title: column for title, column in features.named().items() if column in contestant.columns}
         matrices = {title: features.matrix(column) for title, column in named.items()}
-        k = len(self.labels.classes)
-        with self.how.progress.task(f"probing {name}", 100) as task, threadpool_limits(1, user_api="blas"):
+        with self.how.progress.task(f"probing {name}", 100) as shown, threadpool_limits(1, user_api="blas"):
             probed = probe(
-                matrices,
-                codes,
-                k,
-                groups,
-                plan,
-                heads=self.rules.heads,
-                seed=self.rules.seed,
-                progress=Percent(task.advance),
-            )
+                matrices, y, task, groups, plan,
+                heads=rules.heads, class_weight=rules.class_weight, seed=rules.seed, progress=Percent(shown.advance),
+            )  # fmt: skip
         own = None
-        if contestant.logits is not None:
-            own = leep(_probabilities(features.matrix(contestant.logits)), codes, k, groups=groups)
-        return Latest(probed, own, len(codes))
+        if contestant.logits is not None and task.name in OF_CLASSES:
+            own = leep(probabilities(features.matrix(contestant.logits)), y, len(task.classes), groups=groups)
+        return Latest(probed, own, len(y))
+
+
+def _repeats(items: int) -> int:
+    """How often folds are drawn for so many items."""
+    return int(np.clip(_STEADY // max(1, items), 1, _MOST_REPEATS))
 
 
 def _rows(one: Contestant) -> np.ndarray:
     return np.array([item.row for item in one.dataset.inputs], dtype=np.int64)
 
 
-def _probabilities(scores: np.ndarray) -> np.ndarray:
+def probabilities(scores: np.ndarray) -> np.ndarray:
     """Rows as they are where they are probabilities already, as of networks that end in a softmax; else a softmax."""
     sums = scores.sum(axis=1)
     if scores.min() >= 0 and np.abs(sums - 1).max() < 1e-3:

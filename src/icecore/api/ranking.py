@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from icecore.api.budgets import Budget
 from icecore.api.contestants import Contestant, How, contestants
 from icecore.api.inspecting import parameters_of
-from icecore.api.labels import Labels, encode_classes
+from icecore.api.labels import Labels, Wanted, columns_of, encoded, require_balance
 from icecore.api.options import open_progress, open_store
 from icecore.api.pretrained import PretrainedModel
 from icecore.api.race import MOST_ITEMS, Latest, Race, Rules
@@ -21,7 +21,7 @@ from icecore.evaluation import Estimate
 from icecore.features import Progress
 from icecore.heads import make
 from icecore.prefix.engines import require_engine
-from icecore.selection import PROBES, Candidate, Probed, layer_name, standings
+from icecore.selection import Candidate, Probed, layer_name, probes_for, standings
 from icecore.store import Store
 
 
@@ -32,11 +32,14 @@ def rank(
     *,
     layers: str | int | Sequence[str | int] = "all",
     pooling: str | Sequence[str] = "mean",
-    heads: Sequence[Any] = PROBES,
+    heads: Sequence[Any] | None = None,
+    class_weight: Literal["balanced"] | None = None,
     budget: float | str = "2m",
     n_folds: int = 5,
     seed: int = 0,
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
+    task: Any = None,
+    order: Any = None,
     input_col: str | Sequence[str] | None = None,
     device: str | None = None,
     precision: str = "float32",
@@ -58,7 +61,7 @@ def rank(
     All networks begin with some items, by which the whole is timed. What would take longer than the budget goes by
     successive halving (Jamieson and Talwalkar 2016, https://arxiv.org/abs/1502.07943): rounds of twice as many items,
     each without the worse half of the networks, but never without one whose interval reaches the best, until one is
-    ahead of all others or the budget is spent. Features stay in the store, for `fit`.
+    left or the budget is spent. Features stay in the store, for `fit`.
 
     Args:
         data: labelled data, as for `fit`. Of a given split the test rows are left alone.
@@ -66,13 +69,17 @@ def rank(
         y: labels, where `data` holds inputs alone.
         layers: which to compare; by default every block and `last`.
         pooling: one or several to compare.
-        heads: the probes; by default those that are quick.
+        heads: the probes; by default those that are quick: nearest centroid, ridge, lda and k nearest neighbours, of
+            numbers ridge and neighbours.
+        class_weight: `balanced` to let every class count the same.
         budget: how long it may take: seconds, a text such as `90s`, `5m` or `2h`, a share of what everything would
             take such as `10%`, or `all`. The first round, of a hundred items or five a class, always runs. At most
             4,000 items are looked at.
         n_folds: of the probes.
         seed: of the order of the items, of folds and of heads.
-        target: the label column of a table.
+        target: the label column of a table; several of 0 and 1 with `task="multilabel"`.
+        task: `classification`, `regression`, `multilabel` or `ordinal`; see `TransferModel.fit`.
+        order: of ordinal classes, the lowest first.
         input_col: its column with the inputs.
         device: see `PretrainedModel.load`.
         precision: see there.
@@ -98,14 +105,12 @@ def rank(
     """
     allowed = Budget.of(budget)
     _require_names(backbones)
-    for head in heads:
-        make(head)
-    told = open_progress(progress)
+    told, wanted = open_progress(progress), Wanted(task, order)
     how = How(layers, pooling, open_store(store), batch_size, workers, strict, told)
     found, left_out = contestants(
         backbones,
         data,
-        {"y": y, "target": target, "input_col": input_col, "labelled": True},
+        {"y": columns_of(y, wanted), "target": target, "input_col": input_col, "labelled": True},
         how,
         {
             "device": device,
@@ -115,7 +120,12 @@ def rank(
             "trust_remote_code": trust_remote_code,
         },
     )
-    race = Race(found, left_out, *_labels(found[0]), how, Rules(tuple(heads), n_folds, seed, allowed))
+    labels, usable = _labels(found[0], wanted)
+    require_balance(class_weight, [labels])
+    probes = tuple(heads or probes_for(labels.task))
+    for head in probes:
+        labels.task.make(head, class_weight=class_weight)
+    race = Race(found, left_out, labels, usable, how, Rules(probes, class_weight, n_folds, seed, allowed))
     race.run()
     return _report(race)
 
@@ -129,7 +139,9 @@ def _report(race: Race) -> Ranking:
     bad = {row: item for one in race.all for row, item in one.bad.items()}
     return Ranking(
         target=race.labels.name,
-        classes=len(race.labels.classes),
+        task=race.labels.task.name,
+        described=race.labels.task.described,
+        score_name=_score_name(race),
         items=len(race.usable),
         backbones=tuple(
             _ranked(place.rank, place.behind, by_name[place.name], race.latest[place.name]) for place in places
@@ -153,7 +165,12 @@ def _notes(race: Race, best: str) -> tuple[str, ...]:
     if n > MOST_ITEMS:
         said.append(f"At most {MOST_ITEMS:,} of the {n:,} items are looked at, classes in their shares.")
     backbone = next(one.backbone for one in race.all if one.name == best)
-    return (*dataset.notes, *backbone.notes, *said)
+    return (*dataset.notes, *backbone.notes, *race.labels.notes, *said)
+
+
+def _score_name(race: Race) -> str:
+    balanced = race.labels.task.name == "classification" and race.rules.class_weight is not None
+    return "balanced accuracy" if balanced else race.labels.task.score_name
 
 
 def _require_names(backbones: Sequence[str | PretrainedModel]) -> None:
@@ -165,19 +182,18 @@ def _require_names(backbones: Sequence[str | PretrainedModel]) -> None:
         raise UsageError(f"The backbone {twice[0]} was named twice.", do="Name each once.")
 
 
-def _labels(one: Contestant) -> tuple[Labels, np.ndarray]:
+def _labels(one: Contestant, wanted: Wanted) -> tuple[Labels, np.ndarray]:
     """The target, and the positions of the items that may be looked at: all but the test rows of a given split."""
     dataset = one.dataset
-    if len(dataset.targets) > 1:
+    labels = encoded(dataset.targets, wanted)
+    if len(labels) > 1:
         raise UsageError(
-            f"The data has {len(dataset.targets)} targets: {', '.join(dataset.targets)}.",
+            f"The data has {len(labels)} targets: {', '.join(label.name for label in labels)}.",
             do="Name the one to rank by with --target (target=).",
         )
-    name, values = next(iter(dataset.targets.items()))
-    labels = encode_classes(name, values)
     splits = dataset.splits
     usable = np.arange(len(dataset)) if splits is None else np.flatnonzero(splits != "test")
-    return labels, usable
+    return labels[0], usable
 
 
 def _ranked(place: int, behind: Estimate, one: Contestant, latest: Latest) -> RankedBackbone:
@@ -185,7 +201,7 @@ def _ranked(place: int, behind: Estimate, one: Contestant, latest: Latest) -> Ra
     return RankedBackbone(
         rank=place,
         backbone=one.name,
-        accuracy=probed.accuracy,
+        score=probed.score,
         behind=behind,
         layer=layer_name(probed.best.layer),
         head=_described(probed.best),
@@ -209,7 +225,7 @@ def _layers(probed: Probed) -> tuple[RankedLayer, ...]:
             layer=layer_name(score.layer),
             depth=place / max(1, single - 1) if isinstance(score.layer, str) else None,
             head=_described(score.head),
-            accuracy=score.accuracy,
+            score=score.score,
             knn=score.knn,
             centroid=score.centroid,
             logme=score.logme,

@@ -28,7 +28,7 @@ def require_plot(path: str | os.PathLike[str]) -> Path:
 
 
 def plot(ranking: Ranking, path: str | os.PathLike[str]) -> Path:
-    """Draw cross-validated accuracy by depth, a line with a 95 % band for each network, into a file.
+    """Draw cross-validated scores by depth, a line with a 95 % band for each network, into a file.
 
     Several layers side by side have no depth: where these are a network's best, a dotted line stands for them.
 
@@ -46,7 +46,7 @@ def plot(ranking: Ranking, path: str | os.PathLike[str]) -> Path:
     for number, one in enumerate(ranking.backbones):
         _draw(axes, one, f"C{number % 10}", _MARKS[number % len(_MARKS)])
     axes.set_xlabel("depth: 0 is the first layer that was compared, 1 the last")
-    axes.set_ylabel(f"cross-validated accuracy of {ranking.target}")
+    axes.set_ylabel(f"cross-validated {ranking.score_name} of {ranking.target}")
     axes.grid(alpha=0.3)
     axes.legend(title="rank, network", fontsize="small", loc="best")
     _save(figure, file)
@@ -64,9 +64,9 @@ def _draw(axes: Any, one: RankedBackbone, colour: str, mark: str) -> None:
     layers = [layer for layer in one.layers if layer.depth is not None]
     depths = [layer.depth for layer in layers]
     label = f"{one.rank}  {one.backbone if len(one.backbone) <= 60 else '…' + one.backbone[-59:]}"
-    axes.plot(depths, [layer.accuracy.value for layer in layers], color=colour, marker=mark, markersize=4, label=label)
-    low, high = ([getattr(layer.accuracy, side) for layer in layers] for side in ("low", "high"))
+    axes.plot(depths, [layer.score.value for layer in layers], color=colour, marker=mark, markersize=4, label=label)
+    low, high = ([getattr(layer.score, side) for layer in layers] for side in ("low", "high"))
     axes.fill_between(depths, low, high, color=colour, alpha=0.12, linewidth=0)
-    together = [layer.accuracy.value for layer in one.layers if layer.depth is None and layer.layer == one.layer]
+    together = [layer.score.value for layer in one.layers if layer.depth is None and layer.layer == one.layer]
     for value in together:
         axes.axhline(value, color=colour, linestyle=":", linewidth=1)

@@ -20,7 +20,7 @@ class RankedLayer:
         layer: its name, with the pooling where there are several; of several layers, how many and from where to where.
         depth: 0 for the first that was compared, 1 for the last; None for several side by side.
         head: the probe that did best on it, with its penalty.
-        accuracy: cross-validated, of the best probe; the probe is chosen without the rows that score it.
+        score: cross-validated, of the best probe; the probe is chosen without the rows that score it.
         knn: likewise of k nearest neighbours.
         centroid: likewise of the nearest class mean.
         logme: see `icecore.evaluation.logme`.
@@ -30,9 +30,9 @@ class RankedLayer:
     layer: str
     depth: float | None
     head: str
-    accuracy: Estimate
+    score: Estimate
     knn: Estimate
-    centroid: Estimate
+    centroid: Estimate | None
     logme: Estimate | None
     h_score: Estimate | None
 
@@ -44,8 +44,8 @@ class RankedBackbone:
     Attributes:
         rank: from 1; equal for those that cannot be told apart from the best of their rank.
         backbone: its id.
-        accuracy: cross-validated, of the best probe on its best layer, both chosen without the rows that score them.
-        behind: how much more often it is right than the best, on the same rows; negative or 0.
+        score: cross-validated, of the best probe on its best layer, both chosen without the rows that score them.
+        behind: how much higher its score is than the best's, on the same rows; negative or 0.
         layer: its best.
         head: the probe that did best there.
         items: it was probed on.
@@ -62,13 +62,13 @@ class RankedBackbone:
 
     rank: int
     backbone: str
-    accuracy: Estimate
+    score: Estimate
     behind: Estimate
     layer: str
     head: str
     items: int
     knn: Estimate
-    centroid: Estimate
+    centroid: Estimate | None
     logme: Estimate | None
     h_score: Estimate | None
     leep: Estimate | None
@@ -79,8 +79,8 @@ class RankedBackbone:
 
     @property
     def by_depth(self) -> dict[str, Estimate]:
-        """Accuracy of each single layer, in the order in which they run."""
-        return {layer.layer: layer.accuracy for layer in self.layers if layer.depth is not None}
+        """Score of each single layer, in the order in which they run."""
+        return {layer.layer: layer.score for layer in self.layers if layer.depth is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,9 @@ class Ranking:
 
     Attributes:
         target: what was predicted.
-        classes: how many.
+        task: `classification`, `regression`, `multilabel` or `ordinal`.
+        described: the same in words, such as `3 classes`.
+        score_name: what the scores are: accuracy, R2 and so on.
         items: that could have been used, without the test rows of a given split.
         backbones: everyone's place.
         left_out: the networks that could not be compared, and why.
@@ -111,7 +113,9 @@ class Ranking:
     """
 
     target: str
-    classes: int
+    task: str
+    described: str
+    score_name: str
     items: int
     backbones: tuple[RankedBackbone, ...]
     left_out: tuple[LeftOut, ...]
@@ -135,7 +139,8 @@ class Ranking:
         """One JSON object."""
         return {
             "target": self.target,
-            "classes": self.classes,
+            "task": self.task,
+            "score": self.score_name,
             "items": self.items,
             "bad_items": len(self.bad),
             "ranking": as_json(self.backbones),

@@ -33,9 +33,10 @@ def rank(
     head: Annotated[
         list[str] | None,
         typer.Option(
-            help="Probe, such as logistic; may be repeated. By default quick ones: centroid, ridge, lda, knn."
+            help="Probe, such as logistic. May be repeated; by default the quick ones: centroid, ridge, lda, knn."
         ),
     ] = None,
+    balanced: Annotated[bool, typer.Option("--balanced", help="Let every class count the same, however rare.")] = False,
     budget: Annotated[
         str,
         typer.Option(
@@ -45,12 +46,12 @@ def rank(
     folds: Annotated[int, typer.Option(min=2, help="Folds of the probes.")] = 5,
     seed: Annotated[int, typer.Option(help="Of the order of the items and of the folds.")] = 0,
     plot: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw accuracy by depth into a .png, .svg or .pdf.")
+        Path | None, typer.Option(metavar="FILE", help="Draw scores by depth into a .png, .svg or .pdf.")
     ] = None,
     json: options.Json = False,
-    target: Annotated[
-        str | None, typer.Option("--target", "-t", help="Column of a table that holds the labels.")
-    ] = None,
+    target: options.Target = None,
+    task: options.Tasks = None,
+    order: options.Orders = None,
     input_col: options.InputCol = None,
     device: options.Device = "auto",
     precision: options.Precision = "float32",
@@ -68,10 +69,11 @@ def rank(
     if plot is not None:
         api.require_plot(plot)
     ranking = api.rank(
-        data, backbone, layers=layer or "all", pooling=pooling or "mean", **({"heads": head} if head else {}),
-        budget=budget, n_folds=folds, seed=seed, target=target, input_col=input_col, device=device,
-        precision=precision, engine=engine, store=store, batch_size=batch_size, workers=workers, strict=strict,
-        require_licence=require_licence, trust_remote_code=trust_remote_code, progress=not json,
+        data, backbone, layers=layer or "all", pooling=pooling or "mean", heads=head,
+        class_weight="balanced" if balanced else None, budget=budget, n_folds=folds, seed=seed, target=target,
+        task=task, order=order, input_col=input_col, device=device, precision=precision, engine=engine, store=store,
+        batch_size=batch_size, workers=workers, strict=strict, require_licence=require_licence,
+        trust_remote_code=trust_remote_code, progress=not json,
     )  # fmt: skip
     if plot is not None:
         api.plot_ranking(ranking, plot)
@@ -91,19 +93,19 @@ def _show(ranking: Any) -> None:
     set_aside(ranking.bad_json())
     for one in ranking.left_out:
         aside(f"Left out: {one.backbone}: {one.reason}")
-    say(f"{ranking.items:,} items, {ranking.target}: {ranking.classes} classes", "")
+    say(f"{ranking.items:,} items, {ranking.target}: {ranking.described}", "")
     ranks = [one.rank for one in ranking.backbones]
     rows = [
-        (f"{one.rank}{'=' if ranks.count(one.rank) > 1 else ' '}", one.backbone, one.accuracy,
+        (f"{one.rank}{'=' if ranks.count(one.rank) > 1 else ' '}", one.backbone, one.score,
          "" if one is ranking.best else one.behind, f"{one.items:,}", _milliseconds(one.seconds_per_item),
          millions(one.parameters), one.licence)
         for one in ranking.backbones
     ]  # fmt: skip
-    header = ("rank", "backbone", "accuracy", "minus the best's", "on items", "ms an item", "parameters", "licence")
-    table(header, rows, right=(0, 4, 5, 6))
+    costs = ("on items", "ms an item", "parameters", "licence")
+    table(("rank", "backbone", ranking.score_name, "minus the best's", *costs), rows, right=(0, 4, 5, 6))
     say("")
     scores = [
-        (one.backbone, one.knn, one.centroid, *map(_or_nothing, (one.logme, one.h_score, one.leep)))
+        (one.backbone, *map(_or_nothing, (one.knn, one.centroid, one.logme, one.h_score, one.leep)))
         for one in ranking.backbones
     ]
     table(("backbone", "k-NN", "centroid", "LogME", "H-score", "LEEP"), scores)
@@ -112,20 +114,20 @@ def _show(ranking: Any) -> None:
 
 
 def _curves(ranking: Any) -> None:
-    """Accuracy by depth and the best probe, a line for each network."""
+    """Scores by depth and the best probe, a line for each network."""
     rows = []
     for one in ranking.backbones:
         curve = _spark([estimate.value for estimate in one.by_depth.values()])
         rows.append((one.backbone, curve, f"{one.head} on {one.layer}"))
-    say("", "accuracy by depth, from the first layer to the last, on a scale from 0 to 1:")
+    say("", f"{ranking.score_name} by depth, from the first layer to the last, on a scale from 0 to 1:")
     table(("backbone", "by depth", "best probe"), rows)
 
 
 def _spark(values: list[float]) -> str:
     """A sign for each value between 0 and 1; where the terminal has no blocks, tenths."""
     if shown(_LEVELS, sys.stdout) == _LEVELS:
-        return "".join(_LEVELS[min(7, int(value * 8))] for value in values)
-    return " ".join(f"{min(9, int(value * 10))}" for value in values)
+        return "".join(_LEVELS[max(0, min(7, int(value * 8)))] for value in values)
+    return " ".join(f"{max(0, min(9, int(value * 10)))}" for value in values)
 
 
 def _or_nothing(estimate: Any) -> str:

@@ -4,9 +4,9 @@ They are what the literature ranks pretrained networks by (You et al. 2021, Bao 
 is better. They compare networks on the same rows; none of them is an accuracy, and they look at the rows that they are
 fitted on, so an accuracy on rows kept apart has the last word.
 
-Their intervals are about new items from the same source, by the infinitesimal jackknife (Jaeckel 1972; Efron 1982,
-ch. 6): how much the score would move if a row weighed a little more, which is known in closed form for all three,
-summed over the rows of a group.
+Their intervals are about new items from the same source, by the jackknife: how much the score moves without an item,
+which is known in closed form for all three. For H-score and LEEP it is the infinitesimal one (Jaeckel 1972; Efron 1982,
+ch. 6), the derivative by the weight of a row, summed over the rows of a group.
 """
 
 from __future__ import annotations
@@ -16,16 +16,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.optimize import minimize_scalar
 
 from icecore.errors import UsageError
 from icecore.evaluation.estimate import Z95, Estimate
 from icecore.heads.axes import principal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import ArrayLike
 
-_ROUNDS, _SETTLED = 200, 1e-6  # of the fixed-point iteration of LogME
-_WIDEST = 1e10  # of the ratio of its two precisions to the mean square along an axis, either way
+_RATIOS = np.logspace(-10, 10, 81)  # of the two precisions of LogME, in units of the mean square along an axis
+_NOTHING = 1e-12  # of the sum of squares of the labels: what is left of it by rounding
 
 
 def logme(X: np.ndarray, y: ArrayLike, n_classes: int | None = None, *, groups: np.ndarray | None = None) -> Estimate:
@@ -33,7 +36,10 @@ def logme(X: np.ndarray, y: ArrayLike, n_classes: int | None = None, *, groups: 
 
     The evidence of Bayesian linear regression from features to labels, the weights integrated out, with the precisions
     of prior and noise at their best; the mean over classes (one against the rest) or over quantities. Neither scale nor
-    rotation of the features changes it. The fixed-point iteration is that of its sequel (You et al. 2022, JMLR 23).
+    rotation of the features changes it. The best noise is known in closed form for every ratio of the two precisions,
+    so the ratio is searched for alone; the paper's fixed-point iteration may end elsewhere where there are more
+    features than rows. Without an item, the evidence is lower by the log density of its labels given the others
+    (Rasmussen and Williams 2006, section 5.4.2), which makes the interval.
 
     Args:
         X: features (n, d), as they are: there is no intercept, as in the paper.
@@ -54,49 +60,69 @@ def logme(X: np.ndarray, y: ArrayLike, n_classes: int | None = None, *, groups: 
     Y = _quantities(y, len(X)) if n_classes is None else _indicators(_codes(y, len(X), n_classes), n_classes)
     squares, axes = principal(X.T @ X) if X.shape[1] <= len(X) else principal(X @ X.T)
     U = X @ axes / np.sqrt(squares) if X.shape[1] <= len(X) else axes
-    parts = [_evidence(U, squares, X.shape[1], column) for column in Y.T]
+    parts = [_evidence(U, squares, column, groups) for column in Y.T]
     value = float(np.mean([part[0] for part in parts]))
     return _estimate(value, np.mean([part[1] for part in parts], axis=0), groups)
 
 
-def _evidence(U: np.ndarray, squares: np.ndarray, width: int, y: np.ndarray) -> tuple[float, np.ndarray]:
+def _evidence(U: np.ndarray, squares: np.ndarray, y: np.ndarray, groups: np.ndarray | None) -> tuple[float, np.ndarray]:
     """Evidence a row, and what each row has to do with it (n,).
 
     Args:
         U: rows along their principal axes, of length one each, (n, r).
         squares: sums of squares along these axes (r,).
-        width: the number of features.
         y: labels (n,).
+        groups: (n,), rows that are left out together.
     """
     n, along = len(y), U.T @ y
-    outside = max(float(y @ y - along @ along), 0.0)
-    ratio = _best_ratio(squares, along, outside, n)
-    kept = squares / (squares + ratio)
-    length = max(float(np.sum(squares * along**2 / (squares + ratio) ** 2)), np.finfo(float).tiny)
-    residual = y - U @ (kept * along)
-    error = max(float(residual @ residual), 1e-12 * float(y @ y))
-    noise = (n - kept.sum()) / error
-    prior = ratio * noise
-    log_determinant = np.sum(np.log(prior + noise * squares)) + (width - len(squares)) * math.log(prior)
-    total = width * math.log(prior) + n * math.log(noise / (2 * math.pi)) - noise * error - prior * length
-    influence = (math.log(noise / (2 * math.pi)) - noise * residual**2 - U**2 @ kept) / 2
-    return float(total - log_determinant) / 2 / n, influence
+    outside = float(y @ y - along @ along)
+    outside = outside if outside > _NOTHING * float(y @ y) else 0.0
+
+    def evidence(ratio: np.ndarray) -> np.ndarray:
+        """Of each ratio of the precision of the prior to that of the noise, which is at its best."""
+        left = ratio[..., None] / (squares + ratio[..., None])
+        spread = np.log(2 * np.pi / n * (left @ along**2 + outside))
+        return np.asarray((np.log(left).sum(axis=-1) - n * spread - n) / 2)
+
+    ratio = _highest(evidence, float(squares.mean()) if len(squares) else 1.0)
+    left = ratio / (squares + ratio)
+    noise = n / float(left @ along**2 + outside)
+    residual = y - U @ along + U @ (left * along)
+    return float(evidence(np.array(ratio))) / n, _left_out(U, left, residual, noise, groups)
 
 
-def _best_ratio(squares: np.ndarray, along: np.ndarray, outside: float, n: int) -> float:
-    """Precision of the prior over that of the noise where the evidence is highest, by fixed-point iteration."""
-    middle = float(squares.mean()) if len(squares) else 1.0
-    ratio = middle / n
-    for _ in range(_ROUNDS):
-        kept = squares / (squares + ratio)
-        length = float(np.sum(squares * along**2 / (squares + ratio) ** 2))
-        error = float(np.sum(((1 - kept) * along) ** 2)) + outside
-        before, effective = ratio, float(kept.sum())
-        ratio = effective * error / max(length * (n - effective), np.finfo(float).tiny)
-        ratio = min(max(ratio, middle / _WIDEST), middle * _WIDEST)
-        if abs(ratio - before) <= _SETTLED * before:
-            break
-    return ratio
+def _highest(evidence: Callable[[np.ndarray], np.ndarray], unit: float) -> float:
+    """The ratio with the highest evidence: on a grid, then between the neighbours of the best."""
+    grid = np.log(_RATIOS * unit)
+    best = int(evidence(np.exp(grid)).argmax())
+    low, high = grid[max(0, best - 1)], grid[min(len(grid) - 1, best + 1)]
+    found = minimize_scalar(lambda log: -float(evidence(np.exp(log))), bounds=(low, high), method="bounded")
+    return float(np.exp(found.x))
+
+
+def _left_out(
+    U: np.ndarray, left: np.ndarray, residual: np.ndarray, noise: float, groups: np.ndarray | None
+) -> np.ndarray:
+    """Log density of each label given all others, (n,); of those of a group together, in its first row."""
+    free = 1 - np.square(U).sum(axis=1) + np.square(U) @ left
+    free = np.maximum(free, np.finfo(float).tiny)
+    density = (np.log(noise * free / (2 * np.pi)) - noise * residual**2 / free) / 2
+    for rows in _together(groups):
+        block = np.eye(len(rows)) - U[rows] @ U[rows].T + (U[rows] * left) @ U[rows].T
+        explained = float(residual[rows] @ np.linalg.lstsq(block, residual[rows])[0])
+        determinant = np.linalg.slogdet(block * noise / (2 * np.pi))[1]
+        density[rows] = 0.0
+        density[rows[0]] = (determinant - noise * explained) / 2
+    return np.asarray(density)
+
+
+def _together(groups: np.ndarray | None) -> list[np.ndarray]:
+    """Rows of each group of several."""
+    if groups is None:
+        return []
+    _, index, counts = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
+    order = np.split(np.argsort(index, kind="stable"), np.cumsum(counts)[:-1])
+    return [order[i] for i in np.flatnonzero(counts > 1)]
 
 
 def h_score(
@@ -215,7 +241,7 @@ def leep(proba: np.ndarray, y: ArrayLike, n_classes: int, *, groups: np.ndarray 
 
 
 def _estimate(value: float, influence: np.ndarray, groups: np.ndarray | None) -> Estimate:
-    """With the interval that n times the derivative by each row's weight gives."""
+    """With the interval of what each row has to do with n times the value, summed over groups."""
     codes = np.arange(len(influence)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
     sums = np.bincount(codes, influence - influence.mean())
     half = Z95 * math.sqrt(float(sums @ sums) * len(sums) / max(len(sums) - 1, 1)) / len(influence)

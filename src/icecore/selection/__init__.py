@@ -23,7 +23,7 @@ from icecore.selection.choosing import Choice, choose
 from icecore.selection.fitting import fit_candidate
 from icecore.selection.mending import CALIBRATIONS, Calibration, Mended, mend
 from icecore.selection.nesting import Nested, nested
-from icecore.selection.probing import PROBES, LayerScore, Probed, probe
+from icecore.selection.probing import PROBES, LayerScore, Probed, are_shares, probe, probes_for
 from icecore.selection.rows import spread_order
 from icecore.selection.scoring import ScoredCandidate
 from icecore.selection.splitting import HeldOut, held_out, test_apart
@@ -49,6 +49,7 @@ __all__ = [
     "ScoredCandidate",
     "Standing",
     "Versus",
+    "are_shares",
     "choose",
     "features_of",
     "fit_candidate",
@@ -61,6 +62,7 @@ __all__ = [
     "names_of",
     "nested",
     "probe",
+    "probes_for",
     "spread_order",
     "standings",
     "test_apart",

@@ -14,18 +14,36 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from icecore.evaluation import h_score, logme, share_right
-from icecore.heads import penalties, sweep_all
+from icecore.evaluation import h_score, logme, paired_gain, share_right
 from icecore.selection.candidates import Candidate, features_of, head_name, layer_name, layers_of
+from icecore.tasks import Task, as_task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from icecore.evaluation import Estimate, Fold, Progress
     from icecore.selection.candidates import Layer
+    from icecore.tasks.base import ClassWeight
 
 PROBES = ("centroid", "ridge", "lda", "knn")
 _SHOWN_TOO = ("centroid", "knn")
+_OF_CLASSES = ("classification", "ordinal")
+
+
+def probes_for(task: Task) -> tuple[str, ...]:
+    """The quick heads that there are for a task.
+
+    Example:
+        >>> from icecore.tasks import Regression
+        >>> probes_for(Regression())
+        ('ridge', 'knn')
+    """
+    return tuple(name for name in PROBES if name in task.auto)
+
+
+def are_shares(task: Task, class_weight: ClassWeight) -> bool:
+    """Whether the score is a share of right answers."""
+    return task.name == "classification" and class_weight is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +53,18 @@ class LayerScore:
     Attributes:
         layer: which.
         head: the probe that did best on all rows, with its penalty.
-        accuracy: of the best probe, chosen without the rows that score it.
+        score: of the best probe, chosen without the rows that score it.
         knn: of k nearest neighbours, k chosen likewise.
-        centroid: of the nearest class mean.
+        centroid: of the nearest class mean; None for a task without classes.
         logme: see `icecore.evaluation.logme`; None for several layers side by side.
-        h_score: see `icecore.evaluation.h_score`; likewise.
+        h_score: see `icecore.evaluation.h_score`; likewise, and for a task that is not about one class a row.
     """
 
     layer: Layer
     head: Candidate
-    accuracy: Estimate
+    score: Estimate
     knn: Estimate
-    centroid: Estimate
+    centroid: Estimate | None
     logme: Estimate | None
     h_score: Estimate | None
 
@@ -56,18 +74,19 @@ class Probed:
     """What probes say of a network.
 
     Attributes:
-        accuracy: of the best probe on the best layer, both chosen without the rows that score them.
+        score: of the best probe on the best layer, both chosen without the rows that score them.
         knn: of k nearest neighbours, k and layer chosen likewise.
-        centroid: of the nearest class mean, the layer chosen likewise.
-        right: (rows that are tested,) how often the best probe was right, 0 to 1; the mean over repeats.
+        centroid: of the nearest class mean, the layer chosen likewise; None for a task without classes.
+        gains: (rows that are tested,) what each adds to the score: of classes whether it is right, averaged over
+            repeats.
         best: layer, head and penalty that did best on all rows.
         layers: every layer, in the order in which they run, several side by side last.
     """
 
-    accuracy: Estimate
+    score: Estimate
     knn: Estimate
-    centroid: Estimate
-    right: np.ndarray
+    centroid: Estimate | None
+    gains: np.ndarray
     best: Candidate
     layers: tuple[LayerScore, ...]
 
@@ -85,11 +104,12 @@ class Probed:
 def probe(
     features: Mapping[str, np.ndarray],
     y: np.ndarray,
-    n_classes: int,
+    task: Task | int,
     groups: np.ndarray,
     folds: Sequence[Fold],
     *,
-    heads: Sequence[Any] = PROBES,
+    heads: Sequence[Any] | None = None,
+    class_weight: ClassWeight = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Probed:
@@ -97,11 +117,12 @@ def probe(
 
     Args:
         features: layer -> rows (n, d), in the order in which the layers run.
-        y: class codes (n,).
-        n_classes: how many classes there are.
+        y: what heads learn from, (n, ...): class codes, for instance.
+        task: what is learned; a number stands for so many classes.
         groups: (n,), equal for equal items; folds must keep them whole.
         folds: from `icecore.evaluation.folds`, repeats one after another.
-        heads: the probes, by name or as objects.
+        heads: the probes, by name or as objects; by default those of `probes_for`.
+        class_weight: as the heads take it; with `balanced`, balanced accuracy is the score.
         seed: of the heads.
         progress: called with (done, total, label).
 
@@ -110,52 +131,54 @@ def probe(
         >>> y = np.arange(60) % 2
         >>> X = np.random.default_rng(0).normal(size=(60, 4)).astype("float32")
         >>> found = probe({"a": X + 3 * y[:, None], "last": X}, y, 2, np.arange(60), folds(y))
-        >>> found.best.layer, found.accuracy.low > 0.9
+        >>> found.best.layer, found.score.low > 0.9
         ('a', True)
     """
-    repeats = _repeats(folds, len(y))
-    probes = _Probes(features, y, n_classes, groups, repeats, heads, seed)
+    task = as_task(task)
+    probes = _Probes(features, y, task, groups, _repeats(folds, len(y)), heads or probes_for(task), class_weight, seed)
     layers = layers_of(features)
     tried = list[_Tried]()
     for done, layer in enumerate(layers):
         if progress:
             progress(done, len(layers), layer_name(layer))
         tried.append(probes.on(layer))
-    hits = np.concatenate([one.hits for one in tried], axis=1)
+    gains = np.concatenate([one.gains for one in tried], axis=1)
     candidates = [candidate for one in tried for candidate in one.candidates]
-    right = probes.crossed(hits)
+    chosen = probes.crossed(gains)
+    shown = {name: [one.shown[name] for one in tried] for name in tried[0].shown}
+    by_name = {name: probes.score(probes.crossed(np.concatenate(own, axis=1))) for name, own in shown.items()}
     return Probed(
-        accuracy=probes.share(right),
-        knn=probes.share(probes.crossed(np.concatenate([one.knn for one in tried], axis=1))),
-        centroid=probes.share(probes.crossed(np.concatenate([one.centroid for one in tried], axis=1))),
-        right=right,
-        best=candidates[_best(hits)],
+        score=probes.score(chosen),
+        knn=by_name["knn"],
+        centroid=by_name.get("centroid"),
+        gains=chosen,
+        best=candidates[_best(gains)],
         layers=tuple(one.score for one in tried),
     )
 
 
-def crossed(hits: np.ndarray, parts: np.ndarray) -> np.ndarray:
-    """How often each row is right by the candidate that does best on the rows of all folds but its own.
+def crossed(gains: np.ndarray, parts: np.ndarray) -> np.ndarray:
+    """What each row adds to the score by the candidate that does best on the rows of all folds but its own.
 
     Args:
-        hits: (repeats, candidates, n), whether each was right; of equally good candidates the first counts.
+        gains: (repeats, candidates, n), whether each was right; of equally good candidates the first counts.
         parts: (repeats, n), which fold tests a row.
 
     Returns:
-        (n,) from 0 to 1: the mean over repeats.
+        (n,): the mean over repeats.
 
     Example:
         >>> crossed(np.array([[[1, 1, 0, 0], [0, 0, 1, 1]]]), np.array([[0, 0, 1, 1]])).tolist()
         [0.0, 0.0, 0.0, 0.0]
     """
-    right = np.zeros(parts.shape)
-    mean = hits.mean(axis=0)
+    chosen = np.zeros(parts.shape)
+    mean = gains.mean(axis=0)
     for repeat, part in enumerate(parts):
         for fold in np.unique(part):
             own = part == fold
             others = mean[:, ~own] if not own.all() else mean
-            right[repeat, own] = hits[repeat, int(others.mean(axis=1).argmax()), own]
-    return np.asarray(right.mean(axis=0))
+            chosen[repeat, own] = gains[repeat, int(others.mean(axis=1).argmax()), own]
+    return np.asarray(chosen.mean(axis=0))
 
 
 def _repeats(folds: Sequence[Fold], n: int) -> list[Sequence[Fold]]:
@@ -171,9 +194,9 @@ def _repeats(folds: Sequence[Fold], n: int) -> list[Sequence[Fold]]:
     return list(repeats)
 
 
-def _best(hits: np.ndarray) -> int:
-    """The candidate that is right most often."""
-    return int(hits.mean(axis=(0, 2)).argmax())
+def _best(gains: np.ndarray) -> int:
+    """The candidate with the highest score."""
+    return int(gains.mean(axis=(0, 2)).argmax())
 
 
 def _highest(found: Sequence[Estimate | None]) -> Estimate | None:
@@ -182,13 +205,12 @@ def _highest(found: Sequence[Estimate | None]) -> Estimate | None:
 
 @dataclass(frozen=True, eq=False)
 class _Tried:
-    """A layer, its candidates, and hits (repeats, candidates, tested rows): of these, of k-NN, of the centroid."""
+    """A layer, its candidates, and gains (repeats, candidates, tested rows): of these, and of heads that are shown."""
 
     score: LayerScore
     candidates: list[Candidate]
-    hits: np.ndarray
-    knn: np.ndarray
-    centroid: np.ndarray
+    gains: np.ndarray
+    shown: Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,24 +219,38 @@ class _Probes:
 
     features: Mapping[str, np.ndarray]
     y: np.ndarray
-    n_classes: int
+    task: Task
     groups: np.ndarray
     repeats: Sequence[Sequence[Fold]]
     heads: Sequence[Any]
+    class_weight: ClassWeight
     seed: int
 
     def on(self, layer: Layer) -> _Tried:
         """All probes on one layer."""
         X = features_of(self.features, layer)
-        shown_too = [name for name in _SHOWN_TOO if name not in map(head_name, self.heads)]
-        tries = [(head, penalties(head)) for head in (*self.heads, *shown_too)]
-        hits = self._hits(X, tries)
+        shown = [name for name in _SHOWN_TOO if name in self.task.auto]
+        too = [name for name in shown if name not in map(head_name, self.heads)]
+        tries = [(head, self.task.penalties(head)) for head in (*self.heads, *too)]
+        gains = self._gains(X, tries)
         meant = tries[: len(self.heads)]
         candidates = [Candidate(layer, head, penalty) for head, grid in meant for penalty in grid]
-        together = np.concatenate(hits[: len(meant)], axis=1)
-        by_name = {head_name(head): own for (head, _), own in zip(tries, hits, strict=True)}
-        score = self._score(layer, X, candidates[_best(together)], together, by_name)
-        return _Tried(score, candidates, together, by_name["knn"], by_name["centroid"])
+        together = np.concatenate(gains[: len(meant)], axis=1)
+        by_name = {
+            head_name(head): own for (head, _), own in zip(tries, gains, strict=True) if head_name(head) in shown
+        }
+        scores = {name: self.score(self.crossed(own)) for name, own in by_name.items()}
+        logme_, h_score_ = self._transferability(X) if isinstance(layer, str) else (None, None)
+        score = LayerScore(
+            layer=layer,
+            head=candidates[_best(together)],
+            score=self.score(self.crossed(together)),
+            knn=scores["knn"],
+            centroid=scores.get("centroid"),
+            logme=logme_,
+            h_score=h_score_,
+        )
+        return _Tried(score, candidates, together, by_name)
 
     @cached_property
     def tested(self) -> np.ndarray:
@@ -222,36 +258,38 @@ class _Probes:
         rows = np.concatenate([test for _, test in self.repeats[0]])
         return np.isin(np.arange(len(self.y)), rows)
 
-    def crossed(self, hits: np.ndarray) -> np.ndarray:
+    def crossed(self, gains: np.ndarray) -> np.ndarray:
         """See `crossed`."""
         parts = np.zeros((len(self.repeats), len(self.y)), np.intp)
         for part, folds in zip(parts, self.repeats, strict=True):
             for number, (_, test) in enumerate(folds):
                 part[test] = number
-        return crossed(hits, parts[:, self.tested])
+        return crossed(gains, parts[:, self.tested])
 
-    def share(self, right: np.ndarray) -> Estimate:
-        """How many are right, with the interval."""
-        return share_right(right, self.groups[self.tested])
+    def score(self, gains: np.ndarray) -> Estimate:
+        """The mean of gains (tested rows,), with its interval."""
+        groups = self.groups[self.tested]
+        if are_shares(self.task, self.class_weight):
+            return share_right(gains, groups)
+        return paired_gain(gains, np.zeros(len(gains)), groups)
 
-    def _hits(self, X: np.ndarray, tries: Sequence[tuple[Any, Sequence[float | None]]]) -> list[np.ndarray]:
-        """For each head (repeats, penalties, tested rows), whether it was right."""
-        found = [sweep_all(tries, X, self.y, self.n_classes, folds, seed=self.seed) for folds in self.repeats]
-        y = self.y[self.tested]
-        return [
-            np.stack([one[:, self.tested].argmax(axis=2) == y for one in values]) for values in zip(*found, strict=True)
+    def _gains(self, X: np.ndarray, tries: Sequence[tuple[Any, Sequence[float | None]]]) -> list[np.ndarray]:
+        """For each head (repeats, penalties, tested rows)."""
+        y, rows, weight = self.y[self.tested], self.tested, self.class_weight
+        found = [
+            self.task.sweep(tries, X, self.y, folds, class_weight=weight, seed=self.seed) for folds in self.repeats
         ]
+        return [np.stack([self.task.gains(y, one[:, rows], weight) for one in own]) for own in zip(*found, strict=True)]
 
-    def _score(
-        self, layer: Layer, X: np.ndarray, best: Candidate, hits: np.ndarray, by_name: Mapping[str, np.ndarray]
-    ) -> LayerScore:
-        alone = isinstance(layer, str)
-        return LayerScore(
-            layer=layer,
-            head=best,
-            accuracy=self.share(self.crossed(hits)),
-            knn=self.share(self.crossed(by_name["knn"])),
-            centroid=self.share(self.crossed(by_name["centroid"])),
-            logme=logme(X, self.y, self.n_classes, groups=self.groups) if alone else None,
-            h_score=h_score(X, self.y, self.n_classes, groups=self.groups) if alone else None,
-        )
+    def _transferability(self, X: np.ndarray) -> tuple[Estimate | None, Estimate | None]:
+        """LogME and H-score. Numbers are in units of their spread, from their mean, for there is no intercept."""
+        y = self.y
+        if self.task.name not in _OF_CLASSES:
+            varied = (y - y.mean(axis=0)) / np.where(y.std(axis=0) > 0, y.std(axis=0), np.inf)
+            wanted = varied.reshape(len(y), -1)
+            wanted = wanted[:, wanted.any(axis=0)]
+            return (logme(X, wanted, groups=self.groups) if wanted.size else None), None
+        if len(np.unique(y)) < 2:
+            return None, None
+        k = len(self.task.classes)
+        return logme(X, y, k, groups=self.groups), h_score(X, y, k, groups=self.groups)

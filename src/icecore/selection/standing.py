@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from icecore.evaluation import Estimate, paired_difference
+from icecore.evaluation import Estimate, paired_difference, paired_gain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,21 +25,25 @@ class Heat:
     """Networks on the same rows.
 
     Attributes:
-        right: by name, whether each row was right, (n,).
+        gains: by name, what each row adds to the score, (n,): whether it was right, for instance.
         groups: (n,), equal for equal items.
+        shares: whether gains are shares of right answers, 0 to 1.
     """
 
-    right: Mapping[str, np.ndarray]
+    gains: Mapping[str, np.ndarray]
     groups: np.ndarray
+    shares: bool = True
 
     @property
     def order(self) -> list[str]:
         """Names, the best first."""
-        return sorted(self.right, key=lambda name: -float(self.right[name].mean()))
+        return sorted(self.gains, key=lambda name: -float(self.gains[name].mean()))
 
     def behind(self, name: str, other: str) -> Estimate:
-        """How much more often one is right than another, as a share of the rows; negative where it is behind."""
-        return paired_difference(self.right[name], self.right[other], self.groups)
+        """How much higher the score of one is than that of another, on the same rows; negative where it is behind."""
+        if self.shares:
+            return paired_difference(self.gains[name], self.gains[other], self.groups)
+        return paired_gain(self.gains[name], self.gains[other], self.groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class Standing:
     Attributes:
         name: which.
         rank: from 1; shared by those that cannot be told apart from the best of their rank.
-        behind: how much more often it is right than the best, negative or 0, on the last rows that both were tried on.
+        behind: how much higher its score is than the best's, negative or 0, on the last rows that both were tried on.
         heats: how many heats it was in.
     """
 
@@ -62,8 +66,7 @@ class Standing:
 def going_on(heat: Heat) -> list[str]:
     """Who runs on after a heat, the best first: the better half, and everyone whose 99 % interval reaches the best.
 
-    Where nobody reaches the best, who is then ahead of each of the others, nobody has to run on: the list has one name.
-    More heats make more mistakes, so the intervals are wider than those of ties.
+    More heats make more mistakes, so the interval is wider than that of ties. One name means that the race is over.
 
     Example:
         >>> right = {"a": np.array([1] * 9 + [0]), "b": np.array([1] * 8 + [0] * 2), "c": np.zeros(10)}
@@ -71,11 +74,8 @@ def going_on(heat: Heat) -> list[str]:
         ['a', 'b']
     """
     order = heat.order
-    reaching = [name for name in order if name == order[0] or _reaches(heat.behind(name, order[0]))]
-    if len(reaching) == 1:
-        return reaching
     half = order[: math.ceil(len(order) / 2)]
-    return [name for name in order if name in reaching or name in half]
+    return [name for name in order if name in half or _reaches(heat.behind(name, order[0]))]
 
 
 def standings(heats: Sequence[Heat]) -> list[Standing]:
@@ -96,7 +96,7 @@ def standings(heats: Sequence[Heat]) -> list[Standing]:
         if name != leader and _last(heats, name, leader).behind(name, leader).high < 0:
             leader, rank = name, place
         behind = _last(heats, name, order[0]).behind(name, order[0])
-        found.append(Standing(name, rank, behind, sum(name in heat.right for heat in heats)))
+        found.append(Standing(name, rank, behind, sum(name in heat.gains for heat in heats)))
     return found
 
 
@@ -106,7 +106,7 @@ def _order(heats: Sequence[Heat]) -> list[str]:
 
 
 def _last(heats: Sequence[Heat], one: str, other: str) -> Heat:
-    return next(heat for heat in reversed(heats) if one in heat.right and other in heat.right)
+    return next(heat for heat in reversed(heats) if one in heat.gains and other in heat.gains)
 
 
 def _reaches(behind: Estimate) -> bool:
