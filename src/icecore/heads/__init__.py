@@ -8,21 +8,15 @@ without pickle.
 from __future__ import annotations
 
 from icecore.heads.inner_folds import parts_by_size
-from icecore.heads.making import (
-    make,
-    make_regressor,
-    penalties,
-    regressor_penalties,
-    restore,
-    restore_regressor,
-)
+from icecore.heads.making import make, penalties, restore
+from icecore.heads.making_numbers import make_regressor, regressor_penalties, restore_regressor
 from icecore.heads.multilabel import MultilabelHead
 from icecore.heads.numbers import NUMBERS, Regressor
 from icecore.heads.ordinal import OrdinalHead
 from icecore.heads.protocol import Head
-from icecore.heads.questions import strata_of, sweep_answers
 from icecore.heads.rows import Rows, SideBySide, pieces
 from icecore.heads.sweeping import ridge_loo, sweep, sweep_all
+from icecore.heads.sweeping_answers import strata_of, sweep_answers
 from icecore.heads.sweeping_numbers import ridge_loo_numbers, sweep_numbers
 
 __all__ = [

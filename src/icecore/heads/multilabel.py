@@ -93,4 +93,5 @@ def _best(proba: np.ndarray, truth: np.ndarray) -> float:
     ends = np.append(p[1:] < p[:-1], True)  # equal probabilities are predicted together
     at = int(np.flatnonzero(ends)[f1[ends].argmax()])
     below = p[at + 1] if at + 1 < len(p) else 0.0
-    return float((p[at] + below) / 2)
+    middle = float((p[at] + below) / 2)
+    return middle if middle > below else float(p[at])  # between neighbouring floats there is no middle

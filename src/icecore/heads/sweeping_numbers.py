@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from icecore.heads import checks
-from icecore.heads.making import make_regressor
+from icecore.heads.making_numbers import make_regressor
 from icecore.heads.numbers import NamedRegressor, Unit
 from icecore.heads.ridge_numbers import left_out
 from icecore.heads.split import Sides
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from icecore.heads.out_of_fold import Folds
-    from icecore.heads.questions import Tries
+    from icecore.heads.sweeping_answers import Tries
 
 
 def sweep_numbers(tries: Tries, X: np.ndarray, y: np.ndarray, folds: Folds, *, seed: int = 0) -> list[np.ndarray]:

@@ -44,6 +44,9 @@ class Schedule:
     held_out: int = 8
 
 
+NUMBERS = Schedule(least_steps=2000, learning_rate=3e-3)  # further to go than to a boundary between classes
+
+
 def fitted_steps(
     make: Callable[[], nn.Module],
     X: np.ndarray,
@@ -76,7 +79,7 @@ def fitted_numbers(
     make: Callable[[], nn.Module], X: np.ndarray, y: np.ndarray, *, seed: int, schedule: Schedule | None = None
 ) -> tuple[Standardise, Trained]:
     """The same for numbers y (n,) of mean zero and spread one: layers (n, d) -> values (n, 1), least squared error."""
-    scale, schedule = standardisation(X, length=X.shape[1] ** 0.5), schedule or Schedule()
+    scale, schedule = standardisation(X, length=X.shape[1] ** 0.5), schedule or NUMBERS
     Z, targets = scale(X).astype(np.float32), y.astype(np.float32)[:, None]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
