@@ -230,6 +230,7 @@ def test_several_poolings_are_compared():
         ({"backbones": [BACKBONE, BACKBONE]}, f"The backbone {BACKBONE} was named twice."),
         ({"backbones": [BACKBONE], "budget": "soon"}, "The budget is 'soon'."),
         ({"backbones": [BACKBONE], "heads": ["logstic"]}, "Did you mean logistic?"),
+        ({"backbones": [BACKBONE], "heads": ["head2toe"]}, "head2toe reads all layers at once"),
     ],
 )
 def test_what_cannot_be_right_is_said_before_any_work(how, said):

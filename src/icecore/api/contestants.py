@@ -53,6 +53,7 @@ class Contestant:
         name: its id.
         backbone: itself.
         dataset: the data as its modality reads them.
+        rows: the row of each of its items in the data as the user gave it, (n,), in their order.
         columns: the layers that are compared.
         logits: the scores of its own classes, where it has a head that gives one vector of them.
         seconds: that extraction took, for `computed` items; the first, in which libraries get ready, are left out.
@@ -62,6 +63,7 @@ class Contestant:
     name: str
     backbone: Extractor
     dataset: Dataset
+    rows: np.ndarray
     columns: tuple[Column, ...]
     logits: Column | None
     seconds: float = 0.0
@@ -74,30 +76,30 @@ class Contestant:
         """Seconds an item; 0 where every item was in the store."""
         return self.seconds / self.computed if self.computed else 0.0
 
-    def run(self, at: np.ndarray, how: How) -> Features:
-        """Features of the items at these positions. What is in the store already is not computed again."""
+    def run(self, rows: np.ndarray, how: How) -> Features:
+        """Features of the items of these rows. What is in the store already is not computed again."""
         if not self._warm:
             self._warm = True
-            self._extract(at[:2], how.store, how, Silent())
-        found = self._extract(at, how.store, how, how.progress)
+            self._extract(rows[:2], how.store, how, Silent())
+        found = self._extract(rows, how.store, how, how.progress)
         self.seconds += found.report.seconds if found.report.computed else 0.0
         self.computed += found.report.computed
         self.bad |= {item.row: item for item in found.bad}
         return found
 
-    def timed(self, at: np.ndarray, how: How) -> None:
+    def timed(self, rows: np.ndarray, how: How) -> None:
         """Measure the seconds an item where nothing had to be computed: some once more, in a store of their own."""
         if self.computed:
             return
         with tempfile.TemporaryDirectory(prefix="icecore-rank-") as folder:
-            found = self._extract(at[:_TIMED], Store(folder), how, Silent())
+            found = self._extract(rows[:_TIMED], Store(folder), how, Silent())
         self.seconds, self.computed = found.report.seconds, found.report.computed
 
-    def _extract(self, at: np.ndarray, store: Store, how: How, progress: Progress) -> Features:
+    def _extract(self, rows: np.ndarray, store: Store, how: How, progress: Progress) -> Features:
         columns = [*self.columns, *([self.logits] if self.logits and self.logits not in self.columns else [])]
         return extract(
             self.backbone,
-            self.dataset.take(at),
+            self.dataset.take(np.isin(self.rows, rows)),
             columns,
             store=store,
             batch_size=how.batch_size,
@@ -158,12 +160,12 @@ def require_some(found: Collection[Any], left_out: Sequence[LeftOut], errors: Se
 
 def common_rows(found: Sequence[Features]) -> np.ndarray:
     """Rows of the data that are good for all, sorted."""
-    return functools.reduce(np.intersect1d, [rows_of(features) for features in found])
+    return functools.reduce(np.intersect1d, [rows_of(features.dataset) for features in found])
 
 
-def rows_of(features: Features) -> np.ndarray:
+def rows_of(dataset: Dataset) -> np.ndarray:
     """The row of each item in the data as the user gave it."""
-    return np.array([item.row for item in features.dataset.inputs], dtype=np.int64)
+    return np.array([item.row for item in dataset.inputs], dtype=np.int64)
 
 
 def groups_of(found: Sequence[Features]) -> np.ndarray:
@@ -181,8 +183,9 @@ def groups_of(found: Sequence[Features]) -> np.ndarray:
     return np.asarray(connected_components(coo_matrix(links, shape=(n, n)), directed=False)[1])
 
 
-def _read(data: Any, options: tuple[tuple[str, Any], ...], backbone: _OfModality) -> Dataset:
-    return read_for(backbone.backbone, data, **dict(options))
+def _read(data: Any, options: tuple[tuple[str, Any], ...], backbone: _OfModality) -> tuple[Dataset, np.ndarray]:
+    dataset = read_for(backbone.backbone, data, **dict(options))
+    return dataset, rows_of(dataset)
 
 
 @dataclass(frozen=True)
@@ -194,11 +197,11 @@ class _OfModality:
 
 
 def _contestant(name: str, backbone: Extractor, read: Any, how: How) -> Contestant:
-    dataset = read(_OfModality(backbone.modality, backbone))
+    dataset, rows = read(_OfModality(backbone.modality, backbone))
     columns = tuple(columns_for(backbone, how.layers, how.pooling))
     if not columns:
         raise LayerError(f"{name} has no layer to compare.", do="Name one with --layer.")
-    return Contestant(name, backbone, dataset, columns, _logits(backbone))
+    return Contestant(name, backbone, dataset, rows, columns, _logits(backbone))
 
 
 def _logits(backbone: Extractor) -> Column | None:

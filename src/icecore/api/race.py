@@ -79,11 +79,9 @@ class Race:
 
     def __post_init__(self) -> None:
         strata = self.labels.task.strata(self.labels.y[self.usable])
-        order = self.usable[spread_order(strata, self.rules.seed)]
         self.strata = len(np.unique(strata))
-        self.order = order[:MOST_ITEMS]
-        self.all = list(self.alive)
-        self.names = [one.name for one in self.alive]
+        self.all, self.rows = list(self.alive), self.alive[0].rows
+        self.order = self.rows[self.usable[spread_order(strata, self.rules.seed)][:MOST_ITEMS]]
 
     def run(self) -> None:
         """Rounds, until all items were seen, one network is left, or the budget is spent."""
@@ -140,11 +138,10 @@ class Race:
     def _round(self, size: int, repeats: int) -> None:
         """All that are alive, on the first items of the order, in folds that are drawn so many times."""
         began = time.perf_counter()
-        at = np.sort(self.order[:size])
-        found = self._extracted(at)
+        found = self._extracted(self.order[:size])
         rows = common_rows(list(found.values()))
-        found = {name: features.take(np.isin(rows_of(features), rows)) for name, features in found.items()}
-        y = self.labels.y[np.isin(_rows(self.all[0]), rows)]
+        found = {name: features.take(np.isin(rows_of(features.dataset), rows)) for name, features in found.items()}
+        y = self.labels.y[np.isin(self.rows, rows)]
         strata = self.labels.task.strata(y)
         groups = groups_of(list(found.values()))
         plan = folds(strata, groups, n_splits=self.rules.n_folds, repeats=repeats, seed=self.rules.seed)
@@ -158,15 +155,17 @@ class Race:
         self.spent += time.perf_counter() - began
         self.rounds.append(HeatReport(len(rows), tuple(found), time.perf_counter() - began))
 
-    def _extracted(self, at: np.ndarray) -> dict[str, Features]:
+    def _extracted(self, rows: np.ndarray) -> dict[str, Features]:
         """Features by name; a network that fails is left out from here on."""
         found = dict[str, Features]()
         errors = list[IcecoreError]()
         for one in list(self.alive):
             try:
-                features = one.run(at, self.how)
+                features = one.run(rows, self.how)
                 if not len(features):
-                    raise DataError(f"Not one of {len(at):,} items can be used: {next(iter(one.bad.values())).reason}.")
+                    raise DataError(
+                        f"Not one of {len(rows):,} items can be used: {next(iter(one.bad.values())).reason}."
+                    )
                 found[one.name] = features
             except IcecoreError as error:
                 if fatal(error):
@@ -204,10 +203,6 @@ class Race:
 def _repeats(items: int) -> int:
     """How often folds are drawn for so many items."""
     return int(np.clip(_STEADY // max(1, items), 1, _MOST_REPEATS))
-
-
-def _rows(one: Contestant) -> np.ndarray:
-    return np.array([item.row for item in one.dataset.inputs], dtype=np.int64)
 
 
 def probabilities(scores: np.ndarray) -> np.ndarray:

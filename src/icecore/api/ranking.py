@@ -21,7 +21,7 @@ from icecore.evaluation import Estimate
 from icecore.features import Progress
 from icecore.heads import make
 from icecore.prefix.engines import require_engine
-from icecore.selection import Candidate, Probed, layer_name, probes_for, standings
+from icecore.selection import LAYERED, Candidate, Probed, head_name, layer_name, probes_for, standings
 from icecore.store import Store
 
 
@@ -124,6 +124,7 @@ def rank(
     require_balance(class_weight, [labels])
     probes = tuple(heads or probes_for(labels.task))
     for head in probes:
+        _require_probe(head)
         labels.task.make(head, class_weight=class_weight)
     race = Race(found, left_out, labels, usable, how, Rules(probes, class_weight, n_folds, seed, allowed))
     race.run()
@@ -180,6 +181,15 @@ def _require_names(backbones: Sequence[str | PretrainedModel]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UsageError(f"The backbone {twice[0]} was named twice.", do="Name each once.")
+
+
+def _require_probe(head: Any) -> None:
+    """Raise UsageError for a head that reads all layers at once."""
+    if head_name(head) in LAYERED:
+        raise UsageError(
+            f"The head {head_name(head)} reads all layers at once, so it cannot say how good each of them is.",
+            do="Name heads for single layers, such as ridge or logistic.",
+        )
 
 
 def _labels(one: Contestant, wanted: Wanted) -> tuple[Labels, np.ndarray]:
