@@ -1,10 +1,10 @@
 """Does `icecore rank` find, at a tenth of the cost, the order that full cross-validated probes give?
 
 Five networks each on four data sets: TrashNet and a sample of CIFAR-10 for images, banking77 and film reviews for
-texts, at most 4,000 items of each. The full side extracts all layers of all items and cross-validates the whole choice of layer, head and penalty
-anew in every outer fold (`icecore.selection.nested`, with the heads that `rank` probes by). The cheap side is
-`icecore.rank` with a tenth of the seconds that the full side took as its budget. Networks are loaded before either is
-timed; each side begins with an empty store.
+texts, at most 4,000 items of each. The full side extracts all layers of all items and cross-validates the whole choice
+of layer, head and penalty anew in every outer fold (`icecore.selection.nested`, with the heads that `rank` probes by).
+The cheap side is `icecore.rank` with a tenth of the seconds that the full side took as its budget. Networks are loaded
+before either is timed; each side begins with an empty store.
 
 Agreement is the weighted Kendall tau (Vigna 2015, as in SciPy: hyperbolic weights, the top counts most) between the
 order of the ranking and the accuracies of the full side; `with ties` between the ranks of both, where those that cannot

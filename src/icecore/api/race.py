@@ -36,6 +36,7 @@ from icecore.tasks.base import ClassWeight
 OF_CLASSES = ("classification", "ordinal")
 MOST_ITEMS = 4000  # as for the choice that `fit` makes
 _LEAST_ITEMS, _LEAST_A_CLASS = 100, 5  # of the first round
+_HARDLY_MORE = 1.3  # times as many items are worth another round
 _STEADY, _MOST_REPEATS = 250, 3  # predictions that figures of small data are averaged over
 
 
@@ -102,25 +103,23 @@ class Race:
 
         Returns the number of items seen.
         """
-        sizes = range(len(self.order), int(1.5 * size), -1)
-        most = (allowed - self.spent) * 2 / 3
-        place = bisect.bisect_left(sizes, True, key=lambda larger: self._cost(self.alive, size, larger) <= most)
-        if place == len(sizes):
-            return size
-        self._round(sizes[place], _repeats(sizes[place]))
-        return sizes[place]
+        larger = self._affordable(self.alive, size, len(self.order), (allowed - self.spent) * 2 / 3)
+        if larger > size:
+            self._round(larger, _repeats(larger))
+        return larger
 
     def _halve(self, size: int, allowed: float) -> None:
-        """Rounds of twice as many items, as long as there are several networks, items and a budget."""
+        """Rounds of twice as many items, or as the budget allows, as long as there are several networks and items."""
         n = len(self.order)
         why = "all items were seen by those left"
         while size < n:
-            names, larger = going_on(self.heats[-1]), min(n, 2 * size)
+            names = going_on(self.heats[-1])
             after = [one for one in self.alive if one.name in names]
             if len(after) == 1 and len(self.alive) > 1:
                 why = "one network was left"
                 break
-            if self.spent + self._cost(after, size, larger) > allowed:
+            larger = self._affordable(after, size, min(n, 2 * size), allowed - self.spent)
+            if larger == size:
                 why = "the budget was spent"
                 break
             self.alive, size = after, larger
@@ -129,6 +128,12 @@ class Race:
             f"All {n:,} items would have taken about {spoken(self.whole)}, more than the budget of {spoken(allowed)}: "
             f"successive halving ended at {size:,}, where {why}."
         )
+
+    def _affordable(self, networks: Sequence[Contestant], size: int, most: int, seconds: float) -> int:
+        """How many items a round may have, up to `most`; the number seen so far where it would be hardly more."""
+        sizes = range(most, int(_HARDLY_MORE * size), -1)
+        place = bisect.bisect_left(sizes, True, key=lambda larger: self._cost(networks, size, larger) <= seconds)
+        return sizes[place] if place < len(sizes) else size
 
     def _cost(self, networks: Sequence[Contestant], size: int, larger: int) -> float:
         """Seconds that a round would take, by what was measured."""
