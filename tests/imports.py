@@ -10,7 +10,7 @@ PACKAGE = ROOT / "src" / "icecore"
 # A room imports only rooms before it in this list.
 ROOMS = (
     *("errors", "keys", "plugins", "store", "data", "backbones", "prefix", "features", "heads", "evaluation"),
-    *("tasks", "selection", "artifact", "training", "reporting", "exporting"),
+    *("tasks", "selection", "artifact", "explaining", "training", "reporting", "exporting"),
     *("api", "cluster", "serving", "cli", "testing"),
 )
 

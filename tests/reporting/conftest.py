@@ -11,7 +11,21 @@ from tests.small import BACKBONE, picture
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 HOSTILE_FILE = "\"><svg onload=alert(2)>'.png"
-SECTIONS = ["glance", "confusion", "reliability", "mistakes", "map", "layers", "all", "made"]
+SECTIONS = [
+    *(
+        "glance",
+        "confusion",
+        "reliability",
+        "mistakes",
+        "suspects",
+        "map",
+        "duplicates",
+        "layers",
+        "curve",
+        "all",
+        "made",
+    ),
+]
 
 
 def write_hostile(folder: Path, per_class: int = 16) -> Path:

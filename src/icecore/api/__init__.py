@@ -3,6 +3,7 @@
 from icecore.api.catalogue import ProviderInfo, networks, providers
 from icecore.api.demo import write_digits
 from icecore.api.estimators import FeatureExtractor, TransferClassifier, TransferRegressor
+from icecore.api.explaining import Explanations, explain, explanations_json
 from icecore.api.inspecting import BackboneInfo, DataInfo, ModelInfo, inspect
 from icecore.api.jsonable import as_json
 from icecore.api.model import TransferModel
@@ -29,6 +30,7 @@ __all__ = [
     "BackboneInfo",
     "DataInfo",
     "Evaluation",
+    "Explanations",
     "Extraction",
     "FeatureExtractor",
     "FitReport",
@@ -45,6 +47,8 @@ __all__ = [
     "TuningReport",
     "as_json",
     "evaluate",
+    "explain",
+    "explanations_json",
     "extract",
     "fine_tune",
     "fit",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from icecore.api.growing import with_curves
 from icecore.api.model import TransferModel
 from icecore.api.options import open_progress, open_store
 from icecore.api.remembering import features_of, items_in, items_of
@@ -57,6 +58,7 @@ def report(
     out: str | os.PathLike[str] = "report.html",
     data: Any = None,
     input_col: Any = None,
+    learning_curve: bool | None = None,
     store: Store | str | os.PathLike[str] | None = None,
     progress: Progress | bool = True,
 ) -> Reported:
@@ -70,6 +72,8 @@ def report(
         out: the file, `.html`; one that is there is replaced.
         data: where the items lie now, if they have moved since the fit: they are known again by their content.
         input_col: column of a table with the inputs, in `data`.
+        learning_curve: whether to fit the head on parts of the rows, to see whether more labels would help; by default
+            where that takes less than a minute.
         store: where features are kept.
         progress: show it on standard error.
 
@@ -82,6 +86,8 @@ def report(
     loaded = model if isinstance(model, TransferModel) else TransferModel.load(model)
     told = open_progress(progress)
     material = _material(loaded.predictor, data, input_col, open_store(store or loaded.store), told)
+    if learning_curve is not False:
+        material = with_curves(material, loaded.predictor, told, asked=bool(learning_curve))
     contents = build(material, told)
     written = _written(path, page(contents))
     sections = [id_ for id_, _ in contents.sections]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +17,16 @@ def predict(
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="Files, folders or one table.")],
     out: Annotated[
         Path | None, typer.Option(help="Write predictions to .csv, .tsv, .parquet or .jsonl instead of a table.")
+    ] = None,
+    explain: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR|FILE.html",
+            help="Say why: write what in each input the label rests on, and the most similar training items.",
+        ),
+    ] = None,
+    explain_target: Annotated[
+        str | None, typer.Option("--explain-target", help="Which target to explain, of a model with several.")
     ] = None,
     json: options.Json = False,
     backbone: options.OtherBackbone = None,
@@ -48,15 +59,29 @@ def predict(
     )  # fmt: skip
     if out is not None:
         api.write_predictions(result, out)
+    printed, why = api.predictions_json(result), None
+    if explain is not None:
+        why = api.explain(
+            loaded, api.inputs_of(inputs), target=explain_target, input_col=input_col, store=store,
+            batch_size=batch_size, workers=workers, strict=strict, progress=not json,
+        )  # fmt: skip
+        printed = api.explanations_json(why, printed, why.write(explain))
     if json:
-        print_json(api.predictions_json(result))
+        print_json(printed)
         return
-    for note in (*loaded.warnings, *api.predictions_notes(result)):
+    for note in dict.fromkeys((*loaded.warnings, *api.predictions_notes(result), *(why.notes if why else ()))):
         aside(f"Note: {note}")
     set_aside(api.predictions_bad_json(result))
-    if out is not None:
+    if out is None:
+        _show(result)
+    else:
         say(f"Wrote predictions to {out}")
-        return
+    if explain is not None:
+        say("", f"Wrote why to {explain}")
+
+
+def _show(result: Mapping[str, Any]) -> None:
+    """A table of each target's predictions."""
     for name, predictions in result.items():
         if len(result) > 1:
             say("", f"{name}:")

@@ -17,6 +17,14 @@ def report(
     data: Annotated[
         Path | None, typer.Option(metavar="DATA", help="Where the items lie now, if they have moved since the fit.")
     ] = None,
+    learning_curve: Annotated[
+        bool | None,
+        typer.Option(
+            "--learning-curve/--no-learning-curve",
+            help="Fit the head on parts of the rows, to see whether more labels would help. By default where that "
+            "takes less than a minute.",
+        ),
+    ] = None,
     json: options.Json = False,
     backbone: options.OtherBackbone = None,
     input_col: options.InputCol = None,
@@ -31,7 +39,9 @@ def report(
     loaded = api.TransferModel.load(
         model, backbone=backbone, device=device, engine=engine, trust_remote_code=trust_remote_code
     )
-    done = api.report(loaded, out=out, data=data, input_col=input_col, store=store, progress=not json)
+    done = api.report(
+        loaded, out=out, data=data, input_col=input_col, learning_curve=learning_curve, store=store, progress=not json
+    )  # fmt: skip
     if json:
         print_json(done.to_json())
         return

@@ -14,8 +14,17 @@ def resized(image: Image.Image, how: str, size: int | Size, interpolation: str, 
     if how == "exact":
         return _resize(image, box, interpolation)
     if how == "shortest":
-        return _resize(image, _shortest(image, box[0]), interpolation)
-    return _pad(_resize(image, _within(image, box), interpolation), box, fill)
+        return _resize(image, _shortest(image.size, box[0]), interpolation)
+    return _pad(_resize(image, _within(image.size, box), interpolation), box, fill)
+
+
+def resized_sizes(size: Size, how: str, asked: int | Size) -> tuple[Size, Size]:
+    """What `resized` makes of an image of (width, height): the size with padding and the size without, likewise."""
+    box = (asked, asked) if isinstance(asked, int) else asked
+    if how == "longest-pad":
+        return box[::-1], _within(size, box)[::-1]
+    inner = box[::-1] if how == "exact" else _shortest(size, box[0])[::-1]
+    return inner, inner
 
 
 def centre_crop(image: Image.Image, crop: Size, rounding: str, fill: Colour) -> Image.Image:
@@ -33,16 +42,16 @@ def _resize(image: Image.Image, size: Size, interpolation: str) -> Image.Image:
     return image.resize((width, height), Image.Resampling[interpolation.upper()])
 
 
-def _shortest(image: Image.Image, edge: int) -> Size:
-    """The longer edge is cut down to an integer, as torchvision does."""
-    width, height = image.size
+def _shortest(size: Size, edge: int) -> Size:
+    """Of an image of (width, height); the longer edge is cut down to an integer, as torchvision does."""
+    width, height = size
     short = min(width, height)
     return (int(edge * height / short), edge) if width <= height else (edge, int(edge * width / short))
 
 
-def _within(image: Image.Image, box: Size) -> Size:
-    """The largest size of the image's ratio within (height, width); no edge under a pixel."""
-    width, height = image.size
+def _within(size: Size, box: Size) -> Size:
+    """The largest (height, width) of the ratio of (width, height) within a box; no edge under a pixel."""
+    width, height = size
     ratio = min(box[0] / height, box[1] / width)
     return max(1, min(box[0], round(height * ratio))), max(1, min(box[1], round(width * ratio)))
 

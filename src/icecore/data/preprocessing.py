@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from icecore.data.geometry import centre_crop, resized
+from icecore.data.geometry import centre_crop, resized, resized_sizes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -91,6 +91,23 @@ class ImagePreprocessing(BaseModel):
         if size is None:
             return None
         return (*size, self.channels) if self.channels_last else (self.channels, *size)
+
+    def seen(self, size: tuple[int, int]) -> tuple[float, float, float, float]:
+        """Which part of an image of this (width, height) the output shows: left, top, right, bottom as shares of it,
+        below 0 and above 1 where there is padding.
+
+        Example:
+            >>> ImagePreprocessing(resize="shortest", resize_size=100, crop=(50, 50)).seen((200, 100))
+            (0.375, 0.25, 0.625, 0.75)
+        """
+        if self.resize is None or self.resize_size is None:
+            whole = inner = size
+        else:
+            whole, inner = resized_sizes(size, self.resize, self.resize_size)
+        out = whole if self.crop is None else self.crop[::-1]
+        starts = [(have - got) / 2 / own for have, got, own in zip(inner, out, inner, strict=True)]
+        ends = [start + got / own for start, got, own in zip(starts, out, inner, strict=True)]
+        return starts[0], starts[1], ends[0], ends[1]
 
     def __call__(self, decoded: Image.Image) -> NDArray[np.float32]:
         """One RGB image of any size -> float32, (channels, height, width), or channels last if so asked."""

@@ -5,8 +5,9 @@ needs nothing else: no network, no library, no server. It is written for readers
 """
 
 from icecore.reporting.building import build
+from icecore.reporting.explained import Explained, write_explained
 from icecore.reporting.material import Material
 from icecore.reporting.page import page
 from icecore.reporting.parts import Contents
 
-__all__ = ["Contents", "Material", "build", "page"]
+__all__ = ["Contents", "Explained", "Material", "build", "page", "write_explained"]

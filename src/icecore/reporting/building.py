@@ -13,12 +13,13 @@ from icecore.features import Progress
 from icecore.reporting import words
 from icecore.reporting.choosing import chosen
 from icecore.reporting.confusion import Confusion, confusion
+from icecore.reporting.curve import curve
 from icecore.reporting.facts import facts, lead
 from icecore.reporting.feature_map import MOST as MOST_ON_MAP
 from icecore.reporting.feature_map import FeatureMap, feature_map
 from icecore.reporting.figures import figures
 from icecore.reporting.findings import findings, headline
-from icecore.reporting.looking import mistakes
+from icecore.reporting.looking import duplicates, mistakes, outliers, suspects
 from icecore.reporting.material import Material, Scored
 from icecore.reporting.parts import Contents, Layers, Part
 from icecore.reporting.previews import Budget, Preview, Previewer, side_for
@@ -57,7 +58,7 @@ def _part(place: int, target: TargetRef, material: Material) -> Part:
     scored = material.scored(target)
     features = material.features.get(target.name)
     if scored is not None:
-        part = _with_scores(part, scored)
+        part = _with_scores(part, scored, material, features)
     elif target.task == "regression" and material.evidence is not None and target.name in material.evidence.targets:
         part = replace(part, residuals=residuals(material.evidence.targets[target.name]))
     if features is not None and scored is not None:
@@ -67,15 +68,18 @@ def _part(place: int, target: TargetRef, material: Material) -> Part:
     return replace(part, big=big, big_said=big_said, findings=findings(part, material.noun))
 
 
-def _with_scores(part: Part, scored: Scored) -> Part:
+def _with_scores(part: Part, scored: Scored, material: Material, features: np.ndarray | None) -> Part:
     matrix = confusion(scored)
-    galleries = [gallery for gallery in (mistakes(scored),) if gallery is not None]
+    every = [mistakes(scored), suspects(scored), None if features is None else outliers(scored, features)]
+    own = material.curves.get(part.target.name)
     return replace(
         part,
         confusion=matrix,
         confusion_said=_confusion_said(matrix),
         reliability=reliability(scored),
-        galleries=tuple(galleries),
+        galleries=tuple(gallery for gallery in every if gallery is not None),
+        duplicates=None if features is None else duplicates(material, scored, features),
+        curve=None if own is None else curve(own),
         table=True,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from icecore.evaluation import Estimate
+from icecore.evaluation import Estimate, LearningCurve
 from icecore.reporting import words
 from icecore.reporting.charts import Scale, path, ticks
 
@@ -35,8 +35,14 @@ class Curve:
     said: str
 
 
-def curve(measured: Sequence[tuple[int, Estimate]], forecast: Sequence[tuple[int, Estimate]], metric: str) -> Curve:
-    """The drawing of figures by number of items, in rising order; the numbers on a logarithmic axis."""
+def curve(found: LearningCurve, metric: str = "accuracy") -> Curve:
+    """The drawing of a learning curve with its forecast; the numbers of items on a logarithmic axis."""
+    measured = [(point.rows, point.accuracy) for point in found.points]
+    return drawn(measured, [(found.rows, found.now), (2 * found.rows, found.twice)], metric)
+
+
+def drawn(measured: Sequence[tuple[int, Estimate]], forecast: Sequence[tuple[int, Estimate]], metric: str) -> Curve:
+    """The drawing of figures by number of items, in rising order."""
     every = [*((n, figure, False) for n, figure in measured), *((n, figure, True) for n, figure in forecast)]
     low, high = min(own.low for _, own, _ in every), max(own.high for _, own, _ in every)
     margin = max(0.02, 0.08 * (high - low))

@@ -108,7 +108,7 @@ def _twice(part: Part) -> Iterator[Finding]:
         )
     else:
         yield Finding(
-            words.count(own.total, "set") + " of near copies.", "They count as one item in every figure.", "duplicates"
+            words.count(own.total, "set") + " of near copies.", "Each belongs on one side of any split.", "duplicates"
         )
 
 

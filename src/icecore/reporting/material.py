@@ -9,6 +9,7 @@ import numpy as np
 
 from icecore.artifact import Evidence, Manifest, TargetEvidence, TargetRef
 from icecore.data import Item, modality_named
+from icecore.evaluation import LearningCurve, median_classes
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Material:
         items: where each can be read, n of them; None for those that cannot be found.
         features: by target what its head reads, (n, d), with rows of NaN where there is nothing; empty where the
             features could not be had.
+        curves: learning curves by target, where they were made.
         notes: sentences about what could not be found, for readers of the page.
     """
 
@@ -28,6 +30,7 @@ class Material:
     evidence: Evidence | None = None
     items: Sequence[Item | None] = ()
     features: Mapping[str, np.ndarray] = field(default_factory=dict)
+    curves: Mapping[str, LearningCurve] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property
@@ -40,7 +43,7 @@ class Material:
         if self.evidence is None or target.name not in self.evidence.targets:
             return None
         own = self.evidence.targets[target.name]
-        usable = target.task == "classification" and own.scored.any()
+        usable = target.task in ("classification", "ordinal") and own.scored.any()
         return Scored(own, np.asarray(self.evidence.groups)) if usable else None
 
 
@@ -78,8 +81,9 @@ class Scored:
 
     @property
     def predicted(self) -> np.ndarray:
-        """The most probable class, (n,); -1 where an item was not scored."""
-        return np.where(self.known, self.proba.argmax(1), -1)
+        """The class that is predicted, (n,); -1 where an item was not scored."""
+        called = median_classes(self.proba) if self.target.task == "ordinal" else self.proba.argmax(1)
+        return np.where(self.known, called, -1)
 
     @property
     def confidence(self) -> np.ndarray:

@@ -42,10 +42,19 @@ def page(contents: Contents) -> str:
     )
 
 
+def plain_page(template: str, **values: Any) -> str:
+    """A page without scripts, from one of our templates."""
+    style = _asset("page.css")
+    markup = require("markupsafe", "report").Markup
+    page = _environment().get_template(template)
+    return str(page.render(policy=policy(style, ""), style=markup(style), **values))
+
+
 def policy(style: str, script: str) -> str:
     """The content security policy of a page with this style and this script."""
+    scripts = f"'sha256-{_hash(script)}'" if script else "'none'"
     return (
-        f"default-src 'none'; style-src 'sha256-{_hash(style)}'; script-src 'sha256-{_hash(script)}'; "
+        f"default-src 'none'; style-src 'sha256-{_hash(style)}'; script-src {scripts}; "
         "img-src data:; media-src data:; base-uri 'none'; form-action 'none'"
     )
 

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from icecore.evaluation import Estimate, wilson
+from icecore.evaluation import Bin as Measured
+from icecore.evaluation import Estimate
+from icecore.evaluation import reliability as measured
 from icecore.reporting import words
 from icecore.reporting.charts import Scale, path, ticks
 from icecore.reporting.material import Scored
 
 _LEAST = 20
+_BINS = 10
 _CLOSE = 0.03
 
 
@@ -47,16 +50,18 @@ def reliability(scored: Scored) -> Reliability | None:
         return None
     low = 0.1 * np.floor(10 * float(proba.max(1).min()))
     across, up = Scale(low, 1, 50, 400), Scale(low, 1, 350, 20)
-    bins = tuple(_bin(own, len(y), across, up) for own in binned(y, proba, groups))
+    bins = tuple(_bin(own, len(y), across, up) for own in measured(y, proba, groups, bins=_BINS).bins)
     gap = sum((own.sure - own.right.value) * own.items for own in bins) / len(y)
     marks = tuple((value, across(value), up(value)) for value in ticks(low, 1))
     return Reliability(bins, path([(own.x, own.y) for own in bins]), marks, _said(bins, gap), gap)
 
 
-def _bin(own: tuple[float, Estimate, int], total: int, across: Scale, up: Scale) -> Bin:
-    sure, right, items = own
+def _bin(own: Measured, total: int, across: Scale, up: Scale) -> Bin:
+    right, items = own.accuracy, round(own.items)
     radius = round(4 + 8 * (items / total) ** 0.5, 1)
-    return Bin(sure, right, items, across(sure), up(right.value), up(right.low), up(right.high), radius)
+    return Bin(
+        own.confidence, right, items, across(own.confidence), up(right.value), up(right.low), up(right.high), radius
+    )
 
 
 def _said(bins: tuple[Bin, ...], gap: float) -> str:
@@ -69,12 +74,3 @@ def _said(bins: tuple[Bin, ...], gap: float) -> str:
         return f"It is about as often right as it says it is. {told}"
     way = "too sure of itself" if gap > 0 else "more often right than it says"
     return f"On average it is {way}, by {words.percent(abs(gap))}. {told}"
-
-
-def binned(y: np.ndarray, proba: np.ndarray, groups: np.ndarray, bins: int = 10) -> list[tuple[float, Estimate, int]]:
-    """How sure, how often right, how many, by bins of equal size."""
-    del groups
-    sure, right = proba.max(1), proba.argmax(1) == y
-    order = np.argsort(sure, kind="stable")
-    parts = [part for part in np.array_split(order, min(bins, max(1, len(y) // 10))) if len(part)]
-    return [(float(sure[p].mean()), wilson(float(right[p].mean()), len(p)), len(p)) for p in parts]

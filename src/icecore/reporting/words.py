@@ -11,13 +11,20 @@ MEANINGS = {
     "log_loss": "how much the truth surprises it; lower is better",
     "roc_auc": "how well it ranks the right class above the others; 0.5 is chance",
     "calibration_error": "how far its stated confidence is from the truth; lower is better",
+    "mean_average_precision": "how well items that have a label are ranked above those that have not; 1 is perfect",
+    "micro_f1": "balance of misses and false alarms over all labels",
+    "exact_match": "share of items whose labels are all right",
+    "quadratic_weighted_kappa": "agreement beyond chance, near misses counting less; 1 is perfect",
     "r2": "share of the differences between items that it explains; 0 is a guess of the mean",
     "mae": "how far off it is on average, in the unit of the target; lower is better",
     "rmse": "the same, with large misses counting more; lower is better",
 }
-SHARES = ("accuracy", "balanced_accuracy", "macro_f1", "roc_auc")
+SHARES = ("accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "exact_match")
 _PERCENT = "\N{NO-BREAK SPACE}%"
-COLUMNS = {"raw_input": "raw input", "majority_class": "most common class", "mean": "mean"}
+COLUMNS = {
+    "raw_input": "raw input", "majority_class": "most common class", "median_class": "middle class",
+    "label_shares": "shares of the labels", "mean_value": "the mean",
+}  # fmt: skip
 
 
 def percent(share: float, digits: int = 0) -> str:
