@@ -59,7 +59,7 @@ def test_rare_classes_are_said_aloud():
     assert "b has only 1 item;" in remarks("tags", learned("tags", tags, "multilabel"), tags, asked=True)[0]
     few = column(["x", "y"] * 4)
     said = remarks("few", learned("few", few), few, asked=True)
-    assert said == ["'few': 2 classes of 4 to 4 items; little can be known of any."]
+    assert said == ["'few': 2 classes of 4 items; little can be known of any."]
     even = column(["x", "y"] * 10)
     assert remarks("even", learned("even", even), even, asked=True) == []
 

@@ -72,8 +72,9 @@ def half_width(y: np.ndarray, values: np.ndarray, groups: np.ndarray) -> float |
         (37.0, None)
     """
     items = len(np.unique(groups))
-    share = np.ceil(_COVERED * (items + 1)) / items
-    return float(np.quantile(np.abs(values - y), share, method="higher")) if share <= 1 else None
+    least = math.ceil(_COVERED * (items + 1))  # so many of the items have to lie within
+    at = -(-least * len(y) // items)  # of rows, where items have several
+    return float(np.sort(np.abs(values - y))[at - 1]) if least <= items else None
 
 
 def _mean_error(sample: Sample, errors: np.ndarray, floor: np.ndarray) -> Estimate:

@@ -97,7 +97,8 @@ def _rare(name: str, task: Task, y: np.ndarray) -> list[str]:
     if few >= _RARE and counts.max() < _WORD * few:
         return []
     if counts.max() < 2 * few:
-        return [f"{name!r}: {len(counts)} classes of {few} to {counts.max()} items; little can be known of any."]
+        size = f"{few}" if counts.max() == few else f"{few} to {counts.max()}"
+        return [f"{name!r}: {len(counts)} classes of {size} items; little can be known of any."]
     others = int((counts < _RARE).sum()) - 1
     more = f", and {others} more of its {len(counts)} have fewer than {_RARE}" if others > 0 else ""
     most = f"the most frequent, {task.classes[int(counts.argmax())]}, has {counts.max():,}"
