@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from icecore.heads.ensemble import EnsembleHead
+
 Function = Callable[[Tensor], Tensor]
 _SURE = 1e-9
 
@@ -27,6 +29,8 @@ def as_function(head: Any) -> Function | None:
         >>> bool(np.allclose(as_function(head)(torch.from_numpy(X).double()), head.predict_proba(X), atol=1e-5))
         True
     """
+    if isinstance(head, EnsembleHead):
+        return _ensemble(head)
     steps = getattr(head, "steps_", None)
     if steps is None or any(step.kind not in _STEPS for step in steps):
         return None
@@ -38,6 +42,23 @@ def as_function(head: Any) -> Function | None:
         for step in own:
             x = step(x)
         return x
+
+    return run
+
+
+def _ensemble(head: EnsembleHead) -> Function | None:
+    """The weighted mean of what its heads give, each from its own features."""
+    own = [(as_function(part.head), part) for part in head.parts]
+    if any(function is None for function, _ in own):
+        return None
+
+    def run(x: Tensor) -> Tensor:
+        said = [
+            part.weight * function(torch.cat([x[:, slice(*span)] for span in part.spans], dim=1))
+            for function, part in own
+            if function is not None
+        ]
+        return torch.stack(said).sum(0)
 
     return run
 
@@ -65,6 +86,27 @@ def _normalise(step: Any) -> Function:
 def _linear(step: Any) -> Function:
     weight, bias = _tensor(step.weight), _tensor(step.bias)
     return lambda x: x @ weight + bias
+
+
+def _take(step: Any) -> Function:
+    index = torch.as_tensor(step.index).long()
+    return lambda x: x[:, index]
+
+
+def _layer_sum(step: Any) -> Function:
+    weights = _tensor(step.weights)
+    return lambda x: torch.tensordot(x.reshape(len(x), len(weights), -1), weights, ([1], [0]))
+
+
+def _budget(step: Any) -> Function:
+    starts = torch.as_tensor(step.starts).long()
+
+    def run(x: Tensor) -> Tensor:
+        sizes = torch.diff(starts, append=torch.tensor([x.shape[1]]))
+        own = torch.repeat_interleave(torch.arange(len(starts)), sizes)
+        return x.new_zeros(len(x), len(starts)).index_add(1, own, x) / sizes
+
+    return run
 
 
 def _softmax(step: Any) -> Function:
@@ -135,6 +177,9 @@ _STEPS: Mapping[str, Callable[[Any], Function]] = {
     "linear.v1": _linear,
     "softmax.v1": _softmax,
     "columns.v1": _columns,
+    "take.v1": _take,
+    "layer-sum.v1": _layer_sum,
+    "budget.v1": _budget,
     "kernel.v1": _kernel,
     "votes.v1": _votes,
     "layers.v1": _layers,
