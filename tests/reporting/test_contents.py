@@ -86,6 +86,17 @@ def test_a_model_without_evidence_has_a_shorter_page(hostile, tmp_path):
     assert "of 100" in (tmp_path / "r.html").read_text("utf-8")
 
 
+def test_what_features_cost_and_what_the_store_saved_is_said(hostile, saved, tmp_path):
+    """The page has the seconds that the fit spent on features, and those that each further use of them saves."""
+    fit(hostile, backbone=BACKBONE, head="ridge", repeats=1, out=tmp_path / "m", progress=False, store=tmp_path / "s")
+    evidence = TransferModel.load(tmp_path / "m").evidence
+    assert evidence.spent["computed"] + evidence.spent["reused"] == 48
+    assert evidence.spent["seconds"] > 0
+    facts = dict(report(tmp_path / "m", out=tmp_path / "r.html", progress=False, store=tmp_path / "s").contents.facts)
+    assert re.match(r"48 items computed in .* s", facts["Features"])
+    assert facts["Saved since"].endswith("saved every time")
+
+
 def test_texts_are_shown_as_texts(tmp_path):
     """A report of texts has the texts, with a map, and no pictures."""
     lines = [f"{word} number {i}" for i in range(12) for word in ("refund", "card")]

@@ -97,7 +97,9 @@ def evidence(features: Features, groups: np.ndarray, fitted: Sequence[FittedTarg
     """How the fit did on each of its items."""
     inputs, paths = named(features.dataset.inputs)
     targets = {one.labels.name: one.evidence for one in fitted}
-    return Evidence(list(features.rows), inputs, paths, groups, features.dataset.splits, targets)
+    report = features.report
+    spent = {"computed": report.computed, "reused": report.reused, "seconds": round(report.seconds, 3)}
+    return Evidence(list(features.rows), inputs, paths, groups, features.dataset.splits, targets, spent)
 
 
 def data_ref(features: Features) -> DataRef:

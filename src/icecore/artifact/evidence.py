@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,8 @@ class Evidence:
         groups: (n,) equal for items that must not straddle.
         splits: (n,) given split names; None where there were none.
         targets: by name.
+        spent: what extracting the features cost: `computed` and `reused` rows, `seconds` in all; empty where it is not
+            known.
     """
 
     rows: Sequence[bytes]
@@ -66,6 +68,7 @@ class Evidence:
     groups: np.ndarray
     splits: np.ndarray | None
     targets: Mapping[str, TargetEvidence]
+    spent: Mapping[str, float] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -92,7 +95,9 @@ def write_evidence(evidence: Evidence, folder: Path, fingerprint: str) -> None:
         columns[f"{number}.proba"] = _column(target.proba.astype(np.float32))
         columns[f"{number}.scored"] = pa.array(target.scored)
     targets = [{"name": t.name, "task": t.task, "classes": list(t.classes)} for t in evidence.targets.values()]
-    about = json.dumps({"version": _VERSION, "fingerprint": fingerprint, "targets": targets})
+    about = json.dumps(
+        {"version": _VERSION, "fingerprint": fingerprint, "targets": targets, "spent": dict(evidence.spent)}
+    )
     table = pa.table(columns).replace_schema_metadata({_ABOUT: about.encode()})
     options = pa.ipc.IpcWriteOptions(compression="zstd")
     with (
@@ -110,7 +115,7 @@ def read_evidence(file: Path, fingerprint: str) -> Evidence:
         about = json.loads(table.schema.metadata[_ABOUT])
         reason = _unfit(about, fingerprint)
         if not reason:
-            return _evidence(table, about["targets"])
+            return _evidence(table, about["targets"], about.get("spent", {}))
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         reason = f"it is damaged ({type(error).__name__})"
     raise ArtifactError(
@@ -125,7 +130,7 @@ def _unfit(about: Mapping[str, Any], fingerprint: str) -> str:
     return "" if about["fingerprint"] == fingerprint else "it was saved with another model"
 
 
-def _evidence(table: pa.Table, targets: Sequence[Mapping[str, Any]]) -> Evidence:
+def _evidence(table: pa.Table, targets: Sequence[Mapping[str, Any]], spent: Mapping[str, float]) -> Evidence:
     found = [
         TargetEvidence(
             target["name"],
@@ -144,6 +149,7 @@ def _evidence(table: pa.Table, targets: Sequence[Mapping[str, Any]]) -> Evidence
         groups=_array(table["group"]),
         splits=np.array(table["split"].to_pylist(), dtype=object) if "split" in table.column_names else None,
         targets={target.name: target for target in found},
+        spent=spent,
     )
 
 

@@ -38,7 +38,7 @@ def ticks(low: float, high: float, about: int = 5) -> list[float]:
     """Round values from low to high, some `about` of them.
 
     Example:
-        >>> ticks(0, 1), ticks(0.62, 0.9, 4)
+        >>> ticks(0, 1), ticks(0.62, 0.9, 3)
         ([0.0, 0.2, 0.4, 0.6, 0.8, 1.0], [0.7, 0.8, 0.9])
     """
     span = max(high - low, 1e-9)

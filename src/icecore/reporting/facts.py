@@ -12,7 +12,7 @@ from icecore.reporting import words
 
 def facts(manifest: Manifest, evidence: Evidence | None) -> list[tuple[str, str]]:
     """What the data were, which network and head, under which licence, at what cost."""
-    return [*_data(manifest, evidence), *_network(manifest), *_heads(manifest), *_rest(manifest)]
+    return [*_data(manifest, evidence), *_network(manifest), *_heads(manifest), *_cost(evidence), *_rest(manifest)]
 
 
 def lead(manifest: Manifest) -> str:
@@ -76,6 +76,29 @@ def _heads(manifest: Manifest) -> Iterator[tuple[str, str]]:
             yield "Scored on", target.evaluation
         if target.stores_training_rows:
             yield "Mind", "the head stores features of training rows; whoever has the model has those"
+
+
+def _cost(evidence: Evidence | None) -> Iterator[tuple[str, str]]:
+    """Seconds spent on features, and those that the store saved, at the pace of the computed ones."""
+    if evidence is None or not evidence.spent:
+        return
+    computed, reused, spent = (evidence.spent.get(name, 0) for name in ("computed", "reused", "seconds"))
+    said = f"{words.count(int(computed), 'item')} computed in {words.seconds(spent)}"
+    if not computed:
+        yield (
+            "Features",
+            f"none computed: all {words.count(int(reused), 'item')} came from the store, in {words.seconds(spent)}",
+        )
+        return
+    saved = words.seconds(reused * spent / computed)
+    yield "Features", f"{said}, {int(reused):,} taken from the store, which saved some {saved}" if reused else said
+    yield (
+        "Saved since",
+        (
+            f"each further fit, each other head, and this page itself read them from the store: some "
+            f"{words.seconds((computed + reused) * spent / computed)} saved every time"
+        ),
+    )
 
 
 def _rest(manifest: Manifest) -> Iterator[tuple[str, str]]:

@@ -78,7 +78,7 @@ def seconds(value: float) -> str:
 
     Example:
         >>> seconds(0.5), seconds(75), seconds(4000)
-        ('0.5 s', '1 min 15 s', '1 h 7 min')
+        ('0.5 s', '1 min 15 s', '1 h 6 min')
     """
     if value < 60:
         return f"{value:.1f} s" if value < 10 else f"{value:.0f} s"
