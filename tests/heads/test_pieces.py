@@ -48,13 +48,13 @@ def weights(head, X):
 @pytest.mark.parametrize("class_weight", [None, "balanced"])
 @pytest.mark.parametrize(("name", "k"), [("ridge", 4), ("ridge", 2), ("logistic", 4), ("logistic", 2), ("svm", 4)])
 def test_the_weights_are_those_of_a_fit_in_memory(name, k, class_weight):
-    """To 1e-6 of their size for ridge and 5e-3 for what is minimised; probabilities to 0.005, or 0.02."""
+    """To 1e-6 of their size for ridge and 1e-2 for what is minimised in float32; probabilities to 0.005, or 0.02."""
     X, y = example(k=k)
     y[y == 1] = np.where(np.arange((y == 1).sum()) % 3, 0, 1)  # a rare class
     there = Elsewhere(X)
     pieces = heads.make(name, class_weight=class_weight).fit_in_pieces(there, y, n_classes=k)
     whole = heads.make(name, class_weight=class_weight).fit(X, y, n_classes=k)
-    tolerance = 1e-6 if name == "ridge" else 5e-3
+    tolerance = 1e-6 if name == "ridge" else 1e-2
     scale = np.abs(weights(whole, X)).max()
     np.testing.assert_allclose(weights(pieces, X), weights(whole, X), atol=tolerance * scale)
     np.testing.assert_allclose(
