@@ -18,7 +18,7 @@ def test_fit(shell, colours, tmp_path):
     ).json
     assert list(found) == [
         "model", "task", "classes", "backbone", "layer", "head", "metrics", "baselines", "items", "bad_items",
-        "extraction", "notes",
+        "extraction", "calibration", "near_duplicates", "leaks", "suspects", "learning_curve", "notes",
     ]  # fmt: skip
     assert (found["model"], found["task"], found["backbone"]) == ("m", "classification", BACKBONE)
     assert (found["classes"], found["layer"]) == (["blue", "green", "red"], "last")

@@ -1,6 +1,7 @@
 """The facade's rooms: the nouns, the verbs and the scikit-learn estimators. Thin: they join the other rooms."""
 
 from icecore.api.catalogue import ProviderInfo, networks, providers
+from icecore.api.comparing import Compared, compare
 from icecore.api.demo import write_digits
 from icecore.api.estimators import FeatureExtractor, TransferClassifier, TransferRegressor
 from icecore.api.explaining import Explanations, explain, explanations_json
@@ -28,6 +29,7 @@ from icecore.api.verbs import evaluate, extract, fine_tune, fit, predict
 
 __all__ = [
     "BackboneInfo",
+    "Compared",
     "DataInfo",
     "Evaluation",
     "Explanations",
@@ -46,6 +48,7 @@ __all__ = [
     "TransferRegressor",
     "TuningReport",
     "as_json",
+    "compare",
     "evaluate",
     "explain",
     "explanations_json",

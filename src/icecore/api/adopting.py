@@ -8,14 +8,18 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
+
 from icecore import artifact
 from icecore.api.describing import data_ref, figures, versions
-from icecore.artifact import Change, Predictor, TargetRef
+from icecore.artifact import Change, Evidence, Predictor, TargetEvidence, TargetRef
+from icecore.artifact.evidence import named
 from icecore.backbones import LAST, TorchBackbone
 from icecore.features import Features
 from icecore.prefix import Column
 from icecore.tasks import AnyHead
 from icecore.training.comparing import Comparison
+from icecore.training.loop import Task
 from icecore.training.tuning import Tuned
 
 
@@ -28,6 +32,7 @@ def with_tuned(
     comparison: Comparison,
     unfrozen: Sequence[str],
     pooling: str,
+    task: Task,
 ) -> Predictor:
     """The model with the tuned network and heads, and a manifest that says what was done and how good it is."""
     log = tuple(asdict(epoch) for epoch in tuned.log)
@@ -52,7 +57,20 @@ def with_tuned(
         heads,
         changes=(*predictor.changes, change),
         base=predictor.base,
+        evidence=_evidence(old.targets, features, task, comparison),
     )
+
+
+def _evidence(targets: Sequence[TargetRef], features: Features, task: Task, comparison: Comparison) -> Evidence:
+    """What the tuned models said of the rows that they were compared on."""
+    inputs, paths = named(features.dataset.inputs)
+    found = {}
+    for target, codes, proba in zip(targets, task.codes, comparison.proba, strict=True):
+        k = max(1, len(target.classes))
+        said, scored = np.full((len(codes), k), np.nan), np.zeros(len(codes), bool)
+        said[comparison.tested], scored[comparison.tested] = proba[:, :k], True
+        found[target.name] = TargetEvidence(target.name, target.task, target.classes, codes, said, scored)
+    return Evidence(list(features.rows), inputs, paths, task.groups, features.dataset.splits, found)
 
 
 def _target(target: TargetRef, head: AnyHead, comparison: Comparison, number: int, said: str) -> TargetRef:

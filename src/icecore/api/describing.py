@@ -13,7 +13,8 @@ import numpy as np
 
 from icecore import artifact, keys
 from icecore.api.fitting import FittedTarget, layers_read
-from icecore.artifact import DataRef, Evidence, Figure, Figures, Manifest, TargetRef
+from icecore.api.pretrained import PretrainedModel
+from icecore.artifact import DataRef, Evidence, Figure, Figures, Manifest, Predictor, TargetRef
 from icecore.artifact.evidence import named
 from icecore.backbones import Extractor
 from icecore.data import printable
@@ -22,6 +23,21 @@ from icecore.prefix import Column
 from icecore.tasks import AnyHead, Task
 
 _PACKAGES = ("icecore", "torch", "numpy", "scikit-learn", "pillow")
+
+
+def predictor(
+    net: PretrainedModel, features: Features, fitted: Sequence[FittedTarget], groups: np.ndarray
+) -> Predictor:
+    """What was just fitted on a network, with what the fit saw."""
+    return Predictor(
+        manifest(net.backbone, features, fitted),
+        net.backbone,
+        {one.labels.name: one.head for one in fitted},
+        changes=net.changes,
+        base=net.base,
+        evidence=evidence(features, groups, fitted),
+        typical={one.labels.name: one.typical for one in fitted if one.typical is not None},
+    )
 
 
 def manifest(backbone: Extractor, features: Features, fitted: Sequence[FittedTarget]) -> Manifest:

@@ -9,11 +9,13 @@ from typing import Any, Literal
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from icecore.api.honesty import Data, curve, doubts, typical, with_mended
 from icecore.api.labels import Labels
 from icecore.api.reports import EnsembleReport, Metrics, TargetReport
+from icecore.api.separating import Separated, separate
 from icecore.artifact import TargetEvidence
 from icecore.backbones import INPUT
-from icecore.evaluation import duplicate_groups, half_width
+from icecore.evaluation import Typicality, half_width
 from icecore.features import Features, Progress
 from icecore.heads import Rows as HeadRows
 from icecore.heads.ensemble import Ensemble
@@ -49,6 +51,8 @@ class Settings:
     repeats: int | None
     seed: int
     ensemble: bool = False
+    calibrate: str = "none"
+    learning_curve: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +62,8 @@ class Rows:
     Attributes:
         features: layer -> (n, d), all in memory or none.
         raw: the inputs themselves as numbers, (n, d), for the baseline; None where there is no such thing.
-        groups: (n,), equal for equal items.
-        splits: (n,) `train`, `val`, `test`; None to use folds.
+        groups: (n,), equal for items that are, or nearly are, the same, or that belong together.
+        splits: (n,) `train`, `val`, `test`, `left out`; None to use folds.
     """
 
     features: Mapping[str, HeadRows]
@@ -68,14 +72,20 @@ class Rows:
     splits: np.ndarray | None
 
 
-def rows_of(features: Features, *, in_store: bool) -> Rows:
-    """The items of features, which stay in the store where they are too large."""
+def rows_of(features: Features, labels: Sequence[Labels], *, in_store: bool) -> tuple[Rows, Separated]:
+    """The items of features, which stay in the store where they are too large, and what belongs together of them."""
     read = features.stored if in_store else features.matrix
     matrices = {name: read(column) for name, column in features.named().items() if column.layer != INPUT}
     raw = read(INPUT) if INPUT in features.layers else None
     splits = features.dataset.splits
     leaves_some = splits is not None and set(splits.tolist()) - {"train"}
-    return Rows(matrices, raw, duplicate_groups(features.origins), splits if leaves_some else None)
+    apart = separate(features, matrices, _classes(labels[0]), splits if leaves_some else None)
+    return Rows(matrices, raw, apart.groups, apart.splits), apart
+
+
+def _classes(labels: Labels) -> np.ndarray | None:
+    """Class codes (n,), of a target with one class a row."""
+    return labels.y if labels.task.name in {"classification", "ordinal"} else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +97,7 @@ class FittedTarget:
     head: AnyHead
     report: TargetReport
     evidence: TargetEvidence
+    typical: Typicality | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -110,7 +121,29 @@ def _fit_target(labels: Labels, rows: Rows, settings: Settings, progress: Progre
             candidate, rows.features, labels.y, labels.task,
             class_weight=settings.class_weight, seed=settings.seed,
         )  # fmt: skip
-    report = TargetReport(
+    data = Data(rows.features, labels.y, labels.task, rows.groups, rows.splits, settings.class_weight, settings.seed)
+    result, head, calibration = with_mended(result, head, data, settings.calibrate)
+    report = _report(labels, result, rows, settings, progress, calibration=calibration)
+    if settings.learning_curve:
+        with progress.task(f"learning curve of {labels.name}", 100) as task:
+            report = replace(report, learning_curve=curve(candidate, data, Percent(task.advance)))
+    said = doubts(head, candidate, data, result.fit_rows, metrics=report.metrics, baselines=report.baselines)
+    notes = (*labels.notes, *_notes(result), *said)
+    what_is = typical(candidate, data, result.fit_rows)
+    return FittedTarget(labels, candidate, head, report, _target_evidence(labels, result), what_is, notes)
+
+
+def _report(
+    labels: Labels,
+    result: Nested | HeldOut,
+    rows: Rows,
+    settings: Settings,
+    progress: Progress,
+    *,
+    calibration: str,
+) -> TargetReport:
+    candidate = result.choice.candidate
+    return TargetReport(
         name=labels.name,
         task=labels.task.name,
         described=labels.task.described,
@@ -126,9 +159,8 @@ def _fit_target(labels: Labels, rows: Rows, settings: Settings, progress: Progre
         evaluation=_how(result, labels, settings, given_split=rows.splits is not None),
         interval=None if labels.classes else _half_width(result),
         ensemble=None if result.versus is None else EnsembleReport.of(result.versus),
+        calibration=calibration,
     )
-    notes = (*labels.notes, *_notes(result))
-    return FittedTarget(labels, candidate, head, report, _target_evidence(labels, result), notes)
 
 
 def _target_evidence(labels: Labels, result: Nested | HeldOut) -> TargetEvidence:

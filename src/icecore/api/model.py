@@ -9,13 +9,14 @@ from typing import Any, Literal, Self
 
 from icecore import artifact
 from icecore.api import describing
+from icecore.api.fit_reports import fit_report, require_calibration
 from icecore.api.fitting import Settings, fit_target, rows_of
 from icecore.api.guessing import read_for
 from icecore.api.labels import Labels, Wanted, columns_of, encoded, require_balance, require_classes, require_items
 from icecore.api.options import columns_for, open_progress, open_store
 from icecore.api.pretrained import PretrainedModel
 from icecore.api.reports import Evaluation, FitReport, TuningReport
-from icecore.api.scoring import read_labelled, score
+from icecore.api.scoring import read_labelled, score, seen_before
 from icecore.api.tuning import Request, read_data, training_settings, tune
 from icecore.artifact import Evidence, Manifest, Predictions, Predictor
 from icecore.data import Dataset
@@ -23,13 +24,8 @@ from icecore.errors import UsageError
 from icecore.features import Features, Progress, extract, too_large
 from icecore.prefix import raw_columns
 from icecore.prefix.engines import require_engine
-from icecore.selection import LAYERED, head_name
+from icecore.selection import LAYERED, Calibration, head_name
 from icecore.store import Store
-
-_STAYED = (
-    "The features, and the work on them, would take more memory than they may: they stay in the store, and a part of "
-    "the rows is kept apart to score on. --memory (memory=) sets the limit.",
-)
 
 
 class TransferModel:
@@ -87,6 +83,10 @@ class TransferModel:
         strict: bool = False,
         task: str | Sequence[str] | Mapping[str, str] | None = None,
         order: Any = None,
+        group: str | None = None,
+        groups: Any = None,
+        calibrate: Calibration = "auto",
+        learning_curve: bool = False,
         progress: Progress | bool = True,
     ) -> Self:
         """Extract features, choose and fit a head, and measure the whole procedure on rows that it has not seen.
@@ -112,36 +112,32 @@ class TransferModel:
             task: `classification`, `multilabel` (several labels a row), `ordinal` or `regression`, for all targets or
                 by target; by default regression for fractional or nearly all different numbers, else classification.
             order: of ordinal classes, the lowest first, for all targets or by target; numbers have their own.
+            group: column of a table whose rows of one value stay on one side of every split and count as one item.
+            groups: the same given beside the data, one value a row.
+            calibrate: how probabilities are mended, see `icecore.selection.mending`.
+            learning_curve: also say what twice the labels would bring.
             progress: show it on standard error.
 
         Raises:
             DataError, HeadError, LayerError, BadItemsError (strict).
         """
         told, wanted = open_progress(progress), Wanted(task, order)
+        require_calibration(calibrate)
         y = columns_of(y, wanted)
-        dataset = read_for(self.net.backbone, data, y=y, target=target, input_col=input_col, labelled=True)
+        columns = {"target": target, "input_col": input_col, "group": group, "groups": groups}
+        dataset = read_for(self.net.backbone, data, y=y, labelled=True, **columns)
         # what cannot be learned is told before any work is done
         self._require_heads(encoded(dataset.targets, wanted) if len(dataset) else [], ensemble=ensemble)
         features = self._extract(dataset, batch_size, workers, strict, told)
         require_items(features)
         large = too_large(features, memory)
-        rows = rows_of(features, in_store=large)
-        settings = Settings(self.head, self.class_weight, folds, repeats, self.seed, ensemble)
-        fitted = [fit_target(own, rows, settings, told) for own in encoded(features.dataset.targets, wanted)]
-        self._report = FitReport(
-            self.net.id,
-            [one.report for one in fitted],
-            len(features),
-            features.bad,
-            features.report,
-            (*self.net.backbone.notes, *features.notes, *_STAYED * large, *(n for one in fitted for n in one.notes)),
-        )
-        manifest = describing.manifest(self.net.backbone, features, fitted)
-        made = {one.labels.name: one.head for one in fitted}
-        evidence = describing.evidence(features, rows.groups, fitted)
-        self._predictor = Predictor(
-            manifest, self.net.backbone, made, changes=self.net.changes, base=self.net.base, evidence=evidence
-        )
+        labels = encoded(features.dataset.targets, wanted)
+        rows, apart = rows_of(features, labels, in_store=large)
+        how = (folds, repeats, self.seed, ensemble, calibrate, learning_curve)
+        settings = Settings(self.head, self.class_weight, *how)
+        fitted = [fit_target(own, rows, settings, told) for own in labels]
+        self._report = fit_report(self.net.backbone, features, fitted, apart, in_store=large)
+        self._predictor = describing.predictor(self.net, features, fitted, rows.groups)
         return self
 
     @property
@@ -189,9 +185,14 @@ class TransferModel:
         batch_size: int = 32,
         workers: int | None = None,
         strict: bool = False,
+        coverage: float | None = None,
         progress: Progress | bool = False,
     ) -> dict[str, Predictions]:
-        """Predictions by target. Features of inputs seen before come from the store."""
+        """Predictions by target. Features of inputs seen before come from the store.
+
+        With a coverage, such as 0.95, `.sets` holds for each input the classes that cannot be ruled out, of which the
+        true one is that often (see `icecore.evaluation.conformal`). Raises UsageError where that cannot be had.
+        """
         dataset = read_for(self.net.backbone, inputs, labelled=False, input_col=input_col)
         return self._fitted.predict(
             dataset,
@@ -200,6 +201,7 @@ class TransferModel:
             batch_size=batch_size,
             workers=workers,
             strict=strict,
+            coverage=coverage,
         )
 
     def evaluate(
@@ -229,7 +231,8 @@ class TransferModel:
             strict=strict,
             progress=open_progress(progress),
         )
-        return Evaluation(score(predictor, features), len(features), features.bad, features.notes)
+        notes = (*features.notes, *seen_before(predictor, features))
+        return Evaluation(score(predictor, features), len(features), features.bad, notes)
 
     def fine_tune(
         self,
@@ -306,8 +309,7 @@ class TransferModel:
         Args:
             path: a new folder, or a saved model to replace.
             include_backbone: put the network in, to be whole anywhere.
-            evidence: keep what the fit saw (names and paths of the items, their labels, what the model said of them
-                unseen), from which reports, prediction sets and comparisons are made.
+            evidence: keep names of the items, their labels and what was said of them unseen; see `artifact.evidence`.
         """
         folder = Path(path).expanduser()
         artifact.save(folder, self._fitted, include_backbone=include_backbone, evidence=evidence)
@@ -394,5 +396,5 @@ class TransferModel:
         )
 
 
-def _net_of(predictor: Predictor) -> PretrainedModel:
-    return PretrainedModel(predictor.backbone, changes=predictor.changes, base=predictor.base)
+def _net_of(own: Predictor) -> PretrainedModel:
+    return PretrainedModel(own.backbone, changes=own.changes, base=own.base)

@@ -24,13 +24,17 @@ def predictions_json(result: Mapping[str, Predictions]) -> dict[str, Any]:
     """What `icecore predict --json` prints. Several targets nest everything but the input."""
     first = next(iter(result.values()))
     if len(result) == 1:
-        lines = [{"input": p.input, **p.to_json()} for p in first]
+        lines = [{"input": first.inputs[i], **_plain(first, i)} for i in range(len(first))]
     else:
-        together = zip(*result.values(), strict=True)
         lines = [
-            {"input": ps[0].input, **{name: p.to_json() for name, p in zip(result, ps, strict=True)}} for ps in together
+            {"input": first.inputs[i], **{name: _plain(own, i) for name, own in result.items()}}
+            for i in range(len(first))
         ]
-    return {"predictions": lines, "bad_items": len(first.bad), "notes": list(first.notes)}
+    return {"predictions": lines, "bad_items": len(first.bad), "notes": list(predictions_notes(result))}
+
+
+def _plain(predictions: Predictions, index: int) -> dict[str, Any]:
+    return {**predictions[index].to_json(), **predictions.beside.to_json(index)}
 
 
 def predictions_bad_json(result: Mapping[str, Predictions]) -> list[dict[str, Any]]:
@@ -40,12 +44,13 @@ def predictions_bad_json(result: Mapping[str, Predictions]) -> list[dict[str, An
 
 def predictions_notes(result: Mapping[str, Predictions]) -> tuple[str, ...]:
     """What is to be said aloud of the inputs."""
-    return next(iter(result.values())).notes
+    return tuple(dict.fromkeys(note for predictions in result.values() for note in predictions.notes))
 
 
 def write_predictions(result: Mapping[str, Predictions], path: Path) -> None:
     """Write a line for each good input: `row`, `input`, `label`, `probability` and `p:CLASS` (of several labels
-    `labels`, of a number `value`, `low` and `high`); with several targets each name after the target's. The format is
+    `labels`, of a number `value`, `low` and `high`), `set` where a coverage was asked for and `familiarity` where it is
+    known; with several targets each name after the target's. The format is
     the file's ending. Raises UsageError for an unknown one, and where the file cannot be written.
     """
     require_format(path)
@@ -89,6 +94,7 @@ def _lines(result: Mapping[str, Predictions]) -> list[dict[str, Any]]:
     ]
     for target, predictions in result.items():
         prefix = f"{target}." if len(result) > 1 else ""
-        for line, p in zip(lines, predictions, strict=True):
-            line |= {f"{prefix}{column}": value for column, value in p.to_columns().items()}
+        for index, (line, p) in enumerate(zip(lines, predictions, strict=True)):
+            own = p.to_columns() | predictions.beside.to_columns(index)
+            line |= {f"{prefix}{column}": value for column, value in own.items()}
     return lines

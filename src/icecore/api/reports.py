@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from icecore.api.honesty import SuspectLabel
 from icecore.api.jsonable import as_json, bad_json, one_or_by_target
 from icecore.data import BadItem
-from icecore.evaluation import Estimate
+from icecore.evaluation import Estimate, LearningCurve
 from icecore.features import Features, Report, names
 from icecore.selection import Versus
 from icecore.training.loop import Epoch
@@ -70,6 +71,8 @@ class TargetReport:
         evaluation: on which rows, in words.
         ensemble: how one of what was tried did; None where that was not asked for.
         interval: of a number, half the width of the interval that holds 95 % of new ones; None of classes.
+        calibration: how the probabilities were mended: `temperature`, `isotonic` or `none`.
+        learning_curve: where it was asked for and could be had.
     """
 
     name: str
@@ -87,11 +90,26 @@ class TargetReport:
     evaluation: str
     interval: float | None = None
     ensemble: EnsembleReport | None = None
+    calibration: str = "none"
+    learning_curve: LearningCurve | None = None
 
 
 @dataclass
 class FitReport:
-    """What a fit did. `to_json` is what `icecore fit --json` prints."""
+    """What a fit did. `to_json` is what `icecore fit --json` prints.
+
+    Attributes:
+        backbone: the network's id.
+        targets: of each how it was fitted and how good it is.
+        items: that could be used.
+        bad: the items set aside.
+        extraction: what features were computed.
+        notes: sentences to say aloud.
+        model: where it was saved.
+        near_duplicates: how many items are nearly the same as others.
+        leaks: of given splits, how many items are among earlier ones, with examples.
+        suspects: by target the items whose label is likely wrong, the surest first.
+    """
 
     backbone: str
     targets: list[TargetReport]
@@ -100,6 +118,9 @@ class FitReport:
     extraction: Report
     notes: tuple[str, ...] = ()
     model: Path | None = None
+    near_duplicates: int = 0
+    leaks: Sequence[Mapping[str, Any]] = ()
+    suspects: Mapping[str, Sequence[SuspectLabel]] = field(default_factory=dict)
 
     @property
     def bad_items(self) -> int:
@@ -131,6 +152,13 @@ class FitReport:
             "items": self.items,
             "bad_items": self.bad_items,
             "extraction": as_json(self.extraction),
+            "calibration": self._by_target("calibration"),
+            "near_duplicates": self.near_duplicates,
+            "leaks": as_json(self.leaks),
+            "suspects": one_or_by_target(
+                {target.name: as_json(self.suspects.get(target.name, ())) for target in self.targets}
+            ),
+            "learning_curve": self._by_target("learning_curve"),
             "notes": list(self.notes),
         } | self._ensembles()
 

@@ -43,6 +43,15 @@ def score(predictor: Predictor, features: Features) -> dict[str, Metrics]:
     return {target.name: _scored(predictor, features, target, given[target.name]) for target in targets}
 
 
+def seen_before(predictor: Predictor, features: Features, name: str = "The model") -> tuple[str, ...]:
+    """A sentence where a model was fitted on items of the data; nothing where that is not known."""
+    if predictor.evidence is None:
+        return ()
+    known = set(predictor.evidence.rows)
+    count = sum(row in known for row in features.rows)
+    return (f"{name} was fitted on {count:,} of these items: that flatters it.",) if count else ()
+
+
 def _scored(predictor: Predictor, features: Features, target: TargetRef, values: np.ndarray) -> Metrics:
     task = task_of(target.task, target.classes)
     said = predictor.says(features, target)

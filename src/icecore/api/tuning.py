@@ -15,12 +15,12 @@ from icecore import keys
 from icecore.api.adopting import with_tuned
 from icecore.api.labels import columns_of, require_items, table_columns, values_of
 from icecore.api.reports import TuningReport
+from icecore.api.separating import groups_of
 from icecore.artifact import Predictor, TargetRef
 from icecore.backbones import LAST
 from icecore.backbones.extras import require
 from icecore.data import Dataset, read
 from icecore.errors import DataError, TrainingError, UsageError
-from icecore.evaluation import duplicate_groups
 from icecore.features import Features, Progress, Silent, tell
 from icecore.prefix import Cutter, prefix_key
 from icecore.store import Store
@@ -131,7 +131,7 @@ def tune(
     report.search = found
     if not adopted:
         return report, predictor
-    what: dict[str, Any] = {"tuned": tuned, "comparison": comparison, "unfrozen": unfrozen}
+    what: dict[str, Any] = {"tuned": tuned, "comparison": comparison, "unfrozen": unfrozen, "task": tuner.task}
     return report, with_tuned(predictor, backbone, prepared.features, pooling=_pooling(predictor), **what)
 
 
@@ -229,7 +229,7 @@ def learned_of(predictor: Predictor, features: Features, settings: TrainingSetti
     return Task(
         _codes(predictor, features.dataset),
         [len(target.classes) for target in targets],
-        duplicate_groups(features.origins),
+        groups_of(features, predictor.evidence),
         [task_of(target.task, target.classes) for target in targets],
         [float(weights.get(target.name, 1.0)) for target in targets],
     )

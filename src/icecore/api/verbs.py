@@ -70,8 +70,8 @@ def fit(
         store: a folder for features.
         require_licence: see `PretrainedModel.load`.
         trust_remote_code: see `PretrainedModel.load`.
-        options: those of `TransferModel.fit`: target, input_col, task, order, folds, repeats, ensemble,
-            batch_size, workers, memory, strict, progress.
+        options: those of `TransferModel.fit`: target, input_col, task, order, group, groups, calibrate, learning_curve,
+            folds, repeats, ensemble, batch_size, workers, memory, strict, progress.
 
     Returns:
         The fitted model; `model.report` holds the figures.
@@ -104,7 +104,7 @@ def fit(
 
 def _read(data: Any, y: Any, options: Mapping[str, Any]) -> Dataset:
     """The data, whatever they are."""
-    columns = {name: options.get(name) for name in ("target", "input_col")}
+    columns = {name: options.get(name) for name in ("target", "input_col", "group", "groups")}
     return read_as_any(data, y=y, labelled=True, **columns)
 
 

@@ -1,8 +1,9 @@
 """Artifact: the finished predictor on disk. A folder without pickle, and the code that loads it and predicts.
 
 `manifest.json` says what it is (backbone, columns, classes, figures, data, licence, versions), `head.safetensors` holds
-the heads' arrays, `changes/` what fine-tuning changed of the network, `evidence.arrow` how the fit did on
-each of its items, `README.md` is the model card, `backbone/` the network itself when asked for. Imports no training.
+the heads' arrays, `changes/` what fine-tuning changed of the network, `evidence.arrow` how the fit did on each of its
+items, `typical.safetensors` what is like them, `README.md` is the model card, `backbone/` the network itself when asked
+for. Imports no training.
 """
 
 from icecore.artifact.card import warnings

@@ -13,6 +13,7 @@ from safetensors.numpy import load as unpacked
 
 from icecore.artifact import changes
 from icecore.artifact.evidence import EVIDENCE
+from icecore.artifact.familiar import FAMILIAR
 from icecore.artifact.files import read_checked
 from icecore.artifact.predictor import Predictor
 from icecore.artifact.reference import check, resolve
@@ -84,10 +85,13 @@ def load(
     made = changes.read(manifest.changes, path)
     tuned = changes.applied(backbone, made, str(path))
     check(reference, tuned, path)
-    evidence = (path / EVIDENCE).absolute()
-    return Predictor(
-        manifest, tuned, fitted, changes=made, base=backbone, evidence=evidence if evidence.is_file() else None
-    )
+    kept = {"evidence": _kept(path / EVIDENCE), "typical": _kept(path / FAMILIAR)}
+    return Predictor(manifest, tuned, fitted, changes=made, base=backbone, **kept)
+
+
+def _kept(file: Path) -> Any:
+    """A file that need not be there, to be read when it is asked for."""
+    return file.absolute() if file.is_file() else None
 
 
 def _heads(path: Path, manifest: Manifest) -> dict[str, AnyHead]:

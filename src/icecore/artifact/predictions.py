@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from icecore.artifact.beside import Beside
 from icecore.data import BadItem
 from icecore.evaluation import median_classes
 
@@ -85,6 +86,8 @@ class NumberPrediction:
         return f"{self.value:.4g}", between
 
 
+_NOTHING_BESIDE = Beside()
+
 AnyPrediction = Prediction | LabelSetPrediction | NumberPrediction
 
 
@@ -99,6 +102,7 @@ class Predictions(Sequence[Any]):
         probabilities: (n, k).
         bad: inputs that were set aside.
         notes: sentences to say aloud, such as how many inputs were cut or resampled.
+        beside: what is said of each input beside its prediction.
     """
 
     inputs: list[str]
@@ -107,7 +111,18 @@ class Predictions(Sequence[Any]):
     probabilities: np.ndarray
     bad: tuple[BadItem, ...]
     notes: tuple[str, ...] = ()
+    beside: Beside = _NOTHING_BESIDE
     header: ClassVar[tuple[str, ...]] = ("label", "probability")
+
+    @property
+    def sets(self) -> tuple[tuple[Any, ...], ...] | None:
+        """Of each input the labels that cannot be ruled out at the coverage asked for; None where none was."""
+        return self.beside.sets
+
+    @property
+    def familiarity(self) -> np.ndarray | None:
+        """P-values (n,): the share of training items that are as far from the others; None where it is not known."""
+        return self.beside.familiarity
 
     @property
     def labels(self) -> np.ndarray:

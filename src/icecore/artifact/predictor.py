@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 
 from icecore.artifact import saving
+from icecore.artifact.beside import WITH_SETS, Beside, require_sets, sets_of
 from icecore.artifact.changes import Change
 from icecore.artifact.evidence import Evidence, read_evidence
+from icecore.artifact.familiar import read_typical
 from icecore.artifact.predictions import LabelSetPredictions, NumberPredictions, Predictions, RankPredictions
 from icecore.artifact.schema import Manifest, TargetRef
 from icecore.backbones import Extractor
 from icecore.data import Dataset
+from icecore.evaluation import Typicality
 from icecore.features import Features, Progress, extract
 from icecore.heads import Rows, SideBySide, pieces
 from icecore.prefix import Column
@@ -33,6 +36,7 @@ class Predictor:
         changes: what fine-tuning changed of the network, in order.
         base: the network before that; by default there were no changes.
         evidence: how the fit did on each of its items, or the file that holds it.
+        typical: what is typical of the training data, by target, or the file that holds it.
     """
 
     def __init__(
@@ -44,10 +48,11 @@ class Predictor:
         changes: Sequence[Change] = (),
         base: Extractor | None = None,
         evidence: Evidence | Path | None = None,
+        typical: Mapping[str, Typicality] | Path | None = None,
     ) -> None:
         self.manifest, self.backbone, self.heads = manifest, backbone, dict(fitted)
         self.changes, self.base = tuple(changes), base or backbone
-        self._evidence = evidence
+        self._evidence, self._typical = evidence, typical
 
     @cached_property
     def evidence(self) -> Evidence | None:
@@ -58,6 +63,14 @@ class Predictor:
         if isinstance(self._evidence, Path):
             return read_evidence(self._evidence, self.manifest.data.fingerprint)
         return self._evidence
+
+    @cached_property
+    def typical(self) -> Mapping[str, Typicality]:
+        """What is typical of the training data, by target, as far as it is known. Raises ArtifactError."""
+        if isinstance(self._typical, Path):
+            names = [target.name for target in self.manifest.targets]
+            return read_typical(self._typical, names, self.manifest.data.fingerprint)
+        return self._typical or {}
 
     @property
     def columns(self) -> list[Column]:
@@ -79,28 +92,60 @@ class Predictor:
 
     def says(self, features: Features, target: TargetRef) -> np.ndarray:
         """What a target's head says of the items, (n, width), see `icecore.tasks`. Features are read piece by piece."""
+        return self._judged(features, target, familiar=False)[0]
+
+    def _judged(
+        self, features: Features, target: TargetRef, *, familiar: bool = True
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """What the head says of the items (n, width), and how familiar they are (n,), where that is known."""
         task, head = task_of(target.task, target.classes), self.heads[target.name]
+        own = self.typical.get(target.name) if familiar else None
         said = np.empty((len(features), task.width))
+        p_values = None if own is None else np.empty(len(features))
         for at, rows in pieces(self._rows(features, target)) if len(features) else ():
             said[at] = task.says(head, rows)
-        return said
+            if own is not None and p_values is not None:
+                p_values[at] = own.p_values(rows)
+        return said, p_values
 
     def _rows(self, features: Features, target: TargetRef) -> Rows:
         parts = [features.stored(self.columns[i]) for i in target.columns]
         return parts[0] if len(parts) == 1 else SideBySide(parts)
 
     def predict(
-        self, dataset: Dataset, *, store: Store, progress: Progress | None = None, **options: Any
+        self,
+        dataset: Dataset,
+        *,
+        store: Store,
+        coverage: float | None = None,
+        progress: Progress | None = None,
+        **options: Any,
     ) -> dict[str, Predictions]:
-        """Predictions of every target, by its name."""
-        features = self.features(dataset, store, progress=progress, **options)
-        return {target.name: self._predicted(features, target) for target in self.manifest.targets}
+        """Predictions of every target, by its name; with a coverage also the classes that cannot be ruled out at it.
 
-    def _predicted(self, features: Features, target: TargetRef) -> Predictions:
+        Raises UsageError where there are no such sets.
+        """
+        if coverage is not None:
+            require_sets(self.manifest.targets)
+        features = self.features(dataset, store, progress=progress, **options)
+        return {target.name: self._predicted(features, target, coverage) for target in self.manifest.targets}
+
+    def _beside(
+        self, said: np.ndarray, familiarity: np.ndarray | None, target: TargetRef, coverage: float | None
+    ) -> Beside:
+        k = len(target.classes)
+        asked = coverage is not None and target.task in WITH_SETS
+        sets = sets_of(target, said[:, :k], coverage, self.evidence) if coverage is not None and asked else None
+        unlike = None if familiarity is None else self.typical[target.name].unlike(familiarity)
+        return Beside(sets, familiarity, unlike)
+
+    def _predicted(self, features: Features, target: TargetRef, coverage: float | None) -> Predictions:
         items = [features.dataset.inputs[i] for i in range(len(features))]
-        said, k = self.says(features, target), len(target.classes)
+        (said, familiarity), k = self._judged(features, target), len(target.classes)
+        beside = self._beside(said, familiarity, target, coverage)
         rows, names = np.array([item.row for item in items], dtype=np.int64), [item.name for item in items]
-        about = (names, rows, target.classes, said[:, :k], features.bad, features.notes)
+        notes = (*features.notes, *beside.note)
+        about = (names, rows, target.classes, said[:, :k], features.bad, notes, beside)
         if target.task == "regression":
             return NumberPredictions(*about, values=said[:, 0], half_width=target.interval)
         if target.task == "multilabel":
@@ -123,6 +168,7 @@ def save(path: Path, predictor: Predictor, *, include_backbone: bool = False, ev
         arrays,
         changes=predictor.changes,
         evidence=predictor.evidence if evidence else None,
+        typical=predictor.typical,
         backbone=predictor.base,
         include_backbone=include_backbone,
     )

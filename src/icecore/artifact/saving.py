@@ -16,10 +16,12 @@ from icecore import backbones, keys
 from icecore.artifact.card import card
 from icecore.artifact.changes import Change, write
 from icecore.artifact.evidence import Evidence, write_evidence
+from icecore.artifact.familiar import write_typical
 from icecore.artifact.schema import BACKBONE, CARD, FLOAT32, HEADS, MANIFEST, Manifest, TargetRef
 from icecore.artifact.swapping import exchange
 from icecore.backbones import Extractor
 from icecore.errors import ArtifactError
+from icecore.evaluation import Typicality
 
 
 def save(
@@ -30,6 +32,7 @@ def save(
     backbone: Extractor,
     changes: Sequence[Change] = (),
     evidence: Evidence | None = None,
+    typical: Mapping[str, Typicality] | None = None,
     include_backbone: bool,
 ) -> None:
     """Write a finished predictor. An artifact that is there is replaced; anything else there is an error.
@@ -41,6 +44,8 @@ def save(
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
         _write(aside, manifest, arrays, changes, evidence=evidence, included=backbone if include_backbone else None)
+        names = [target.name for target in manifest.targets]
+        write_typical(typical or {}, names, aside, manifest.data.fingerprint)
         _swap(aside, path)
     except OSError as error:
         raise ArtifactError(f"The model cannot be written to {path}: {error.strerror or error}.") from error

@@ -10,8 +10,9 @@ import typer
 
 from icecore.cli import options
 from icecore.cli.output import aside, bars, bytes_of, print_json, say, set_aside
-from icecore.cli.tables import figures
+from icecore.cli.tables import doubtful, figures, learned
 
+_MENDED = {"temperature": "one temperature for all", "isotonic": "a rising curve for each class"}
 _LIKE = {"image": "PHOTO.jpg", "sound": "SOUND.wav", "text": "'a text like those'", "image+text": "PAIRS.csv"}
 
 
@@ -49,6 +50,16 @@ def fit(
             help="Keep names, labels and unseen predictions of the items beside the model, for reports.",
         ),
     ] = True,
+    group: Annotated[
+        str | None,
+        typer.Option(help="Column whose rows of one value stay together in every split: a patient, a session."),
+    ] = None,
+    calibrate: Annotated[
+        str, typer.Option(help="How probabilities are mended: auto (by cross-validation), temperature, isotonic, none.")
+    ] = "auto",
+    learning_curve: Annotated[
+        bool, typer.Option("--learning-curve", help="Also say what twice the labels would bring.")
+    ] = False,
     json: options.Json = False,
     target: options.Target = None,
     task: options.Tasks = None,
@@ -77,7 +88,8 @@ def fit(
     model = api.fit(
         data, backbone=backbone, out=out, head=head, layers=layer, pooling=pooling or "mean",
         class_weight="balanced" if balanced else None, folds=folds, repeats=repeats, ensemble=ensemble, seed=seed,
-        include_backbone=include_backbone, evidence=evidence, target=target, task=task, order=order,
+        include_backbone=include_backbone, evidence=evidence, group=group, calibrate=calibrate,
+        learning_curve=learning_curve, target=target, task=task, order=order,
         input_col=input_col, preprocess=preprocess, device=device, precision=precision, engine=engine,
         batch_size=batch_size, workers=workers, memory=None if memory is None else bytes_of(memory),
         store=store, strict=strict, require_licence=require_licence, trust_remote_code=trust_remote_code,
@@ -108,6 +120,11 @@ def show(model: Any, out: Path | None, beside: Mapping[str, Any] | None = None) 
         say("")
         figures({"this model": target.metrics, **(beside or {}), **target.baselines})
         say(f"95 % intervals; {target.evaluation}")
+        if target.calibration != "none":
+            say(f"probabilities are mended: {_MENDED[target.calibration]}")
+        if target.learning_curve is not None:
+            learned(target.learning_curve)
+        doubtful(report.suspects.get(target.name, ()))
         if target.interval is not None:
             say(f"95 % of new values lie within {target.interval:.4g} of what it says")
     if out is not None:

@@ -8,7 +8,20 @@ from typing import Annotated
 
 import typer
 
-from icecore.cli import backbones, demo, evaluate, extract, fine_tune, fit, inspect, predict, rank, report, store
+from icecore.cli import (
+    backbones,
+    compare,
+    demo,
+    evaluate,
+    extract,
+    fine_tune,
+    fit,
+    inspect,
+    predict,
+    rank,
+    report,
+    store,
+)
 from icecore.cli.notes import note_once
 from icecore.cli.output import aside
 from icecore.errors import IcecoreError, UsageError
@@ -28,6 +41,7 @@ app.command()(fit.fit)
 app.command(name="fine-tune")(fine_tune.fine_tune)
 app.command()(predict.predict)
 app.command()(evaluate.evaluate)
+app.command()(compare.compare)
 app.command()(report.report)
 app.command()(extract.extract)
 app.command()(rank.rank)

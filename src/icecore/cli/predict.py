@@ -18,6 +18,12 @@ def predict(
     out: Annotated[
         Path | None, typer.Option(help="Write predictions to .csv, .tsv, .parquet or .jsonl instead of a table.")
     ] = None,
+    coverage: Annotated[
+        float | None,
+        typer.Option(
+            help="Also say which classes cannot be ruled out, so that in such a share, 0.95, the true one is there."
+        ),
+    ] = None,
     explain: Annotated[
         Path | None,
         typer.Option(
@@ -55,7 +61,7 @@ def predict(
     )
     result = loaded.predict_targets(
         api.inputs_of(inputs), input_col=input_col, store=store, batch_size=batch_size, workers=workers,
-        strict=strict, progress=not json,
+        strict=strict, coverage=coverage, progress=not json,
     )  # fmt: skip
     if out is not None:
         api.write_predictions(result, out)
@@ -86,7 +92,7 @@ def _show(result: Mapping[str, Any]) -> None:
         if len(result) > 1:
             say("", f"{name}:")
         table(
-            ("input", *predictions.header),
-            [(p.input, *p.shown()) for p in predictions],
+            ("input", *predictions.header, *predictions.beside.header),
+            [(p.input, *p.shown(), *predictions.beside.shown(i)) for i, p in enumerate(predictions)],
             right=(2,) if len(predictions.header) > 1 else (),
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from icecore.data.columns import split_name
+from icecore.data.grouping import group_numbers
 from icecore.data.items import BadItem, Dataset, Items, printable
 from icecore.data.labels import given_targets
 from icecore.data.parts import FilePart
@@ -36,6 +37,7 @@ def assemble(
     base: str | os.PathLike[str] = "",
     targets: Mapping[str, Values] | None = None,
     splits: Values | None = None,
+    groups: Values | None = None,
     notes: tuple[str, ...] = (),
     reasons: Mapping[int, str] | None = None,
     strings: Literal["file", "text"] | None = None,
@@ -49,6 +51,7 @@ def assemble(
         base: the folder that relative paths start from.
         targets: by name, one value a row.
         splits: one word a row; None for no split.
+        groups: one value a row, equal for rows that belong together; None where the source says nothing of it.
         notes: sentences to say aloud.
         reasons: of rows that are bad already.
         strings: what strings among the inputs are, where it is not the modality that says.
@@ -69,6 +72,7 @@ def assemble(
     bad = _first_reasons(dict(reasons or {}), *missing, files, _unlabelled(wanted), _unsplit(words))
     good = np.ones(len(values), bool)
     good[list(bad)] = False
+    numbers = group_numbers(groups, options, len(values), source)
     return Dataset(
         source=source,
         inputs=items.take(np.flatnonzero(good)),
@@ -77,6 +81,7 @@ def assemble(
         bad=tuple(BadItem(row, items.at(row).name, bad[row]) for row in sorted(bad)),
         notes=notes,
         modality=options.modality.name,
+        groups=None if numbers is None else numbers[good],
     )
 
 

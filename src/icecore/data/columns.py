@@ -40,16 +40,18 @@ class Roles:
     targets: tuple[str, ...]
     split: str | None
     notes: tuple[str, ...]
+    group: str | None = None
 
 
 def roles(columns: Mapping[str, Values], options: ReadOptions, *, source: str, base: str) -> Roles:
     """Choose the columns of a table. Raises DataError, with the nearest names, where one is not there."""
     _require_unique(columns, source)
     split, notes = _split(columns)
+    group = None if options.group is None or options.labelled is False else _named(columns, options.group, source)
     inputs = _inputs(columns, options, source, base)
-    targets = _targets(columns, options, source, taken={*inputs, split})
+    targets = _targets(columns, options, source, taken={*inputs, split, group})
     chosen = inputs if options.modality.parts else inputs[0]
-    return Roles(chosen, targets, split, (*_say(inputs, targets, options), *notes))
+    return Roles(chosen, targets, split, (*_say(inputs, targets, options), *notes), group)
 
 
 def split_name(value: object) -> str | None:
@@ -96,7 +98,7 @@ def _inputs(columns: Mapping[str, Values], options: ReadOptions, source: str, ba
 def _guess_input(
     columns: Mapping[str, Values], options: ReadOptions, modality: Modality, source: str, base: str, *, taken: list[str]
 ) -> str:
-    open_to_guess = [name for name in columns if name not in options.target and name not in taken]
+    open_to_guess = [name for name in columns if name not in (*options.target, options.group) and name not in taken]
     guess = _by_name(open_to_guess, modality.columns)
     if guess is None and modality.strings == "file":
         _require_header(columns, modality, source, base)

@@ -36,6 +36,7 @@ class FrameReader:
             source=name,
             targets={target: columns[target] for target in chosen.targets},
             splits=columns[chosen.split] if chosen.split else None,
+            groups=columns[chosen.group] if chosen.group else None,
             notes=chosen.notes,
         )
 

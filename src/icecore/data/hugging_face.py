@@ -87,6 +87,7 @@ def _read(name: str, splits: list[_Split], options: ReadOptions) -> Dataset:
         source=name,
         targets={target: columns[target] for target in chosen.targets},
         splits=ListValues(words) if any(split_name(split.name) for split in splits) else own,
+        groups=columns[chosen.group] if chosen.group else None,
         notes=notes,
     )
 

@@ -123,6 +123,7 @@ class Dataset:
         bad: what was set aside while reading (no such file, no label); not among `inputs`.
         notes: sentences to say aloud (ignored files, guessed columns).
         modality: how the items are decoded.
+        groups: equal numbers for items that belong together, shape (n,); None where nobody said which do.
     """
 
     source: str
@@ -132,10 +133,12 @@ class Dataset:
     bad: tuple[BadItem, ...] = ()
     notes: tuple[str, ...] = ()
     modality: str = "image"
+    groups: NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
         columns = {f"target {name!r}": values for name, values in self.targets.items()}
         columns |= {} if self.splits is None else {"split": self.splits}
+        columns |= {} if self.groups is None else {"group": self.groups}
         for name, values in columns.items():
             if np.shape(values) != (len(self.inputs),):
                 raise DataError(
@@ -152,7 +155,8 @@ class Dataset:
         at = np.flatnonzero(at) if at.dtype == bool else at.astype(np.int64)
         inputs = self.inputs.take(at) if isinstance(self.inputs, Items) else [self.inputs[int(i)] for i in at]
         targets = {name: values[at] for name, values in self.targets.items()}
-        return replace(self, inputs=inputs, targets=targets, splits=None if self.splits is None else self.splits[at])
+        splits, groups = (None if values is None else values[at] for values in (self.splits, self.groups))
+        return replace(self, inputs=inputs, targets=targets, splits=splits, groups=groups)
 
 
 def printable(text: str) -> str:

@@ -26,6 +26,8 @@ def read(
     y: Any = None,
     labelled: bool | None = None,
     modality: str = "image",
+    group: str | None = None,
+    groups: Any = None,
 ) -> Dataset:
     """Read what the user has.
 
@@ -41,6 +43,8 @@ def read(
         y: targets for each row, where the source does not hold them.
         labelled: True when targets must be there, False when they are not wanted, None for "where there are any".
         modality: what the inputs are.
+        group: column whose rows of one value belong together, such as all of one patient.
+        groups: the same given beside the data, one value a row.
 
     Raises:
         DataError: there is no such source, it holds nothing, or a column or the targets are missing.
@@ -61,7 +65,7 @@ def read(
     source = Path(source).expanduser() if isinstance(source, str | os.PathLike) else source
     columns = (target,) if isinstance(target, str) else tuple(target or ())
     inputs = input_col if isinstance(input_col, str | None) else ",".join(input_col)
-    options = ReadOptions(columns, inputs, y, labelled, modality_named(modality))
+    options = ReadOptions(columns, inputs, y, labelled, modality_named(modality), group, groups)
     for reader in _readers():
         if reader.accepts(source):
             return reader.read(source, options)

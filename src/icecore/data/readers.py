@@ -22,6 +22,8 @@ class ReadOptions:
         input_col: column to take as input, or of a modality with parts those of all of them, with commas between;
             None to guess.
         y: targets given beside the data: one sequence, or a mapping or data frame of several. They win over columns.
+        group: column whose rows of one value belong together (a patient, a session); None for no such column.
+        groups: the same given beside the data, one value a row. It wins over the column.
         labelled: True when targets must be there, False when they are not wanted, None for "where there are any".
         modality: what the inputs are.
     """
@@ -31,6 +33,8 @@ class ReadOptions:
     y: Any = None
     labelled: bool | None = None
     modality: Modality = IMAGE
+    group: str | None = None
+    groups: Any = None
 
 
 class Reader(Protocol):

@@ -55,6 +55,7 @@ class TableReader:
             base=base,
             targets={target: table.columns[target] for target in chosen.targets},
             splits=table.columns[chosen.split] if chosen.split else None,
+            groups=table.columns[chosen.group] if chosen.group else None,
             notes=(*table.notes, *chosen.notes),
             reasons=table.reasons,
         )

@@ -61,6 +61,7 @@ class WebDatasetReader:
             source=name,
             targets=found.targets(name),
             splits=found.splits(),
+            groups=found.groups(),
             notes=found.notes(),
             reasons=found.reasons,
         )
@@ -103,7 +104,10 @@ class _Samples:
 
     def targets(self, source: str) -> dict[str, Values]:
         """The labels asked for, or the likeliest. Raises DataError where one is not there or none is clear."""
-        wanted, there = self.options.target, [name for name in self.labels if name not in SPLIT_COLUMNS]
+        wanted, there = (
+            self.options.target,
+            [name for name in self.labels if name not in (*SPLIT_COLUMNS, self.options.group)],
+        )
         if self.options.labelled is False or self.options.y is not None:
             return {}
         guess = next((name for name in (*_PLAIN, *TARGETS) if name in there), there[0] if len(there) == 1 else None)
@@ -179,12 +183,16 @@ class _Samples:
             return
         self.fields.update(list(record))
         names = self.options.target or (record if len(record) == 1 else TARGETS)
-        for name in (*names, *SPLIT_COLUMNS):
+        for name in (*names, *SPLIT_COLUMNS, *([self.options.group] if self.options.group else [])):
             if name in record:
                 self._label(name, record[name])
 
     def _label(self, name: str, value: Any) -> None:
         self.labels.setdefault(name, GrowingColumn()).put(self.rows, value)
+
+    def groups(self) -> Values | None:
+        """The field of groups; None where there is no such field."""
+        return self._column(self.options.group) if self.options.group in self.labels else None
 
     def _column(self, name: str) -> Values:
         return ArrowValues(self.labels[name].finish(self.rows))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from icecore.evaluation.baselines import majority_baseline
 from icecore.evaluation.conformal import Conformal, conformal
 from icecore.evaluation.crossval import FitPredict, OutOfFold, Progress, cross_validate
-from icecore.evaluation.duplicates import near_duplicates, near_pairs
+from icecore.evaluation.duplicates import joined, merged, near_duplicates, near_pairs
 from icecore.evaluation.estimate import Estimate, in_digits, wilson
 from icecore.evaluation.folds import Fold, duplicate_groups, folds, untested
 from icecore.evaluation.label_sets import LABEL_SET_METRICS, label_set_metrics, precisions
@@ -49,6 +49,7 @@ __all__ = [
     "h_score",
     "half_width",
     "in_digits",
+    "joined",
     "label_set_metrics",
     "leaks",
     "learning_curve",
@@ -56,6 +57,7 @@ __all__ = [
     "logme",
     "majority_baseline",
     "median_classes",
+    "merged",
     "metrics",
     "near_duplicates",
     "near_pairs",

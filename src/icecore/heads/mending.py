@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.isotonic import IsotonicRegression
@@ -12,9 +11,6 @@ from icecore.heads.calibration import temperature
 from icecore.heads.calibrators import TINY, Isotonic, Tempered
 from icecore.heads.chain import ChainHead
 from icecore.heads.steps import Columns, Softmax, Step
-
-if TYPE_CHECKING:
-    from icecore.heads.protocol import Head
 
 
 def tempered(proba: np.ndarray, codes: np.ndarray) -> Tempered:
@@ -36,12 +32,12 @@ def isotonic(proba: np.ndarray, codes: np.ndarray) -> Isotonic:
     return Isotonic(x.astype(np.float64), y.astype(np.float64), starts.astype(np.int64), 1 / (len(proba) + 2))
 
 
-def can_be_mended(head: Head) -> bool:
+def can_be_mended(head: object) -> bool:
     """Whether a step can be put behind a fitted head."""
     return isinstance(head, ChainHead)
 
 
-def mended(head: Head, step: Step) -> Head:
+def mended(head: object, step: Step) -> ChainHead:
     """A fitted head with a step behind its own; the one that came stays as it is. See `can_be_mended`.
 
     A temperature behind a softmax is a softmax of the product of both.

@@ -26,7 +26,7 @@ from icecore.selection.nesting import Nested, nested
 from icecore.selection.probing import PROBES, LayerScore, Probed, are_shares, probe, probes_for
 from icecore.selection.rows import spread_order
 from icecore.selection.scoring import ScoredCandidate
-from icecore.selection.splitting import HeldOut, held_out, test_apart
+from icecore.selection.splitting import HeldOut, held_out, test_apart, unseen_of_known
 from icecore.selection.standing import Heat, Standing, going_on, standings
 from icecore.selection.versus import Versus
 
@@ -66,4 +66,5 @@ __all__ = [
     "spread_order",
     "standings",
     "test_apart",
+    "unseen_of_known",
 ]

@@ -19,7 +19,7 @@ CALIBRATIONS: tuple[Calibration, ...] = ("auto", "temperature", "isotonic", "non
 
 _LEARN: dict[str, Callable[[np.ndarray, np.ndarray], Step]] = {"temperature": tempered, "isotonic": isotonic}
 _LEAST_ROWS = 50  # fewer say less about probabilities than a head's own temperature, which it has from its own folds
-_MOST_ROWS = 5000  # that a choice is made on
+_MOST_ROWS = 2000  # that a choice is made on
 _FOLDS = 5
 _TINY = float(np.finfo(np.float64).eps)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from icecore.errors import DataError
 from icecore.evaluation.folds import folds
-from icecore.selection.candidates import take
+from icecore.selection.candidates import in_memory, take
 from icecore.selection.choosing import Choice, choose
 from icecore.selection.fitting import learned_rows
 from icecore.selection.versus import Versus, answer, gain
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from icecore.tasks import AnyHead, Task
 
 _LEAST_PARTS, _MOST_TESTED = 5, 50_000
+_MOST_UNSEEN = 20_000  # of rows that are not in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,33 @@ def held_out(
         choice, best = versus.settle(choice), several if versus.pays else best
     learned = len(learned_rows(choice.candidate, part, task.strata(y[known]), seed))
     return HeldOut(choice, best.head, learned, known, test, best.said, y[test], groups[test], task, versus)
+
+
+def unseen_of_known(
+    held: HeldOut,
+    features: Mapping[str, Rows],
+    y: np.ndarray,
+    *,
+    splits: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+    class_weight: Literal["balanced"] | None = None,
+    seed: int = 0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Some of the rows that the model was fitted on, (m,), and probabilities (m, k) by one that was not fitted on them.
+
+    Those are the given `val` rows, or else a fifth. Both may be empty, where there are too few rows. Of rows that are
+    not in memory some are taken.
+    """
+    groups = np.arange(len(y)) if groups is None else np.asarray(groups)
+    known = held.fit_rows if in_memory(features) else held.fit_rows[:_MOST_UNSEEN]
+    plan = None if splits is None else _validation(splits[known], groups[known])
+    try:
+        train, test = (plan or folds(held.task.strata(y[known]), groups[known], n_splits=_LEAST_PARTS, seed=seed))[0]
+    except DataError:
+        return known[:0], np.empty((0, held.task.width))
+    sides = take(features, known[train]), take(features, known[test])
+    how: dict[str, Any] = {"class_weight": class_weight, "seed": seed}
+    return known[test], answer(held.choice.candidate, sides[0], y[known[train]], held.task, sides[1], **how).said
 
 
 def test_apart(y: np.ndarray, groups: np.ndarray, *, seed: int) -> np.ndarray:

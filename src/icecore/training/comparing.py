@@ -42,6 +42,8 @@ class Comparison:
         rows: how many rows were compared.
         folds: in how many folds.
         tuned: what the last fold's training gave.
+        tested: the rows that were compared (m,).
+        proba: what the tuned model says of them, for each target, (m, k).
     """
 
     metrics: list[Metrics]
@@ -50,6 +52,8 @@ class Comparison:
     rows: int
     folds: int
     tuned: Tuned
+    tested: np.ndarray
+    proba: Sequence[np.ndarray]
     score: str = "accuracy"
     intervals: Sequence[float | None] = ()
 
@@ -163,7 +167,7 @@ def _compared(  # noqa: PLR0917  # what was found, then of what
         for own, said in zip(asked, ours, strict=True)
     ]
     score = names[0] if len(names) == 1 else "mean score"
-    return Comparison(figures[0], figures[1], difference, len(rows), n_folds, tuned, score, widths)
+    return Comparison(figures[0], figures[1], difference, len(rows), n_folds, tuned, rows, ours, score, widths)
 
 
 def _refitted(frozen: FrozenTarget, train: np.ndarray, test: np.ndarray, task: Task, target: int) -> np.ndarray:
