@@ -88,7 +88,7 @@ def _confusion(part: Part) -> Iterator[Finding]:
 def _labels(part: Part) -> Iterator[Finding]:
     for gallery in part.galleries:
         if gallery.id == "suspects":
-            number = len(gallery.rows)
+            number = gallery.total
             yield Finding(
                 words.count(number, "label") + (" looks" if number == 1 else " look") + " wrong.",
                 "Worth a look before anything else.",

@@ -31,23 +31,28 @@ def mistakes(scored: Scored) -> Gallery | None:
         f"Of {words.count(int(scored.known.sum()), 'scored item')}, {len(at):,} got another label than they have. "
         "These are the ones where it was surest of it: some are hard, some are odd, and some may be labelled wrongly."
     )
-    return Gallery("mistakes", "Its worst mistakes", said, tuple(order.tolist()), ("",) * len(order))
+    return Gallery("mistakes", "Its worst mistakes", said, tuple(order.tolist()), ("",) * len(order), len(at))
 
 
 def suspects(scored: Scored) -> Gallery | None:
     """Items whose label is likely wrong."""
-    found = suspect_labels(scored.y, scored.proba, scored.known)[:MOST]
-    if not found:
+    every = suspect_labels(scored.y, scored.proba, scored.known)
+    if not every:
         return None
+    found = every[:MOST]
     names = scored.names
     captions = tuple(
         f"labelled {names[one.given]}, looks like {names[one.likely]} ({words.percent(one.p_likely)})" for one in found
     )
     said = (
         "Models that had not seen these items say confidently something other than their label. Some are right and the "
-        "label is wrong: worth looking through, for wrong labels cost more than missing ones. The surest come first."
+        f"label is wrong: worth looking through, for wrong labels cost more than missing ones. {_first(len(every))}"
     )
-    return Gallery("suspects", "Labels that look wrong", said, tuple(one.row for one in found), captions)
+    return Gallery("suspects", "Labels that look wrong", said, tuple(one.row for one in found), captions, len(every))
+
+
+def _first(total: int) -> str:
+    return "The surest come first." if total <= MOST else f"These are the {MOST} surest of {total:,}."
 
 
 def outliers(scored: Scored, features: np.ndarray) -> Gallery | None:
@@ -65,7 +70,7 @@ def outliers(scored: Scored, features: np.ndarray) -> Gallery | None:
         "To the network these are the items least like the rest of their data: odd pictures, wrong files, another "
         "source. One in a hundred is to be expected here; the farthest come first."
     )
-    return Gallery("outliers", "Unlike the rest", said, tuple(order.tolist()), ("",) * len(order))
+    return Gallery("outliers", "Unlike the rest", said, tuple(order.tolist()), ("",) * len(order), len(far))
 
 
 def duplicates(material: Material, scored: Scored, features: np.ndarray) -> Groups | None:

@@ -35,6 +35,7 @@ class Gallery:
         said: the sentences above it.
         rows: places of the items in the evidence.
         captions: what is said under each; empty for what the model said of it.
+        total: how many there are, of which these are the first.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Gallery:
     said: str
     rows: tuple[int, ...]
     captions: tuple[str, ...]
+    total: int
 
 
 @dataclass(frozen=True)
