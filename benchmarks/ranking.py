@@ -175,7 +175,10 @@ def compared(data: str, weights: Path, root: Path, *, whole: bool) -> dict[str, 
         "seconds": {"rank": less.seconds, "full": more.seconds},
         "share": less.seconds / more.seconds,
         "done": ranking.done,
-        "heats": as_json(ranking.heats),
+        "heats": [
+            {"items": heat.items, "backbones": [_short(name) for name in heat.backbones], "seconds": heat.seconds}
+            for heat in ranking.heats
+        ],
         "networks": {
             _short(one.backbone): {
                 "rank": one.rank,
