@@ -61,6 +61,17 @@ def test_what_decides_a_picture_is_found(squares, backbone, layers, head, method
     assert not in_the_corner(against.parts.values)
 
 
+def test_mended_probabilities_leave_explanations_as_they_are(squares):
+    """A head whose probabilities were mended by isotonic curves is explained as before."""
+    made = {
+        how: fit(squares, backbone="icecore:vision-s", head="knn", layers="stages.2", calibrate=how, progress=False)
+        for how in ("none", "isotonic")
+    }
+    found = {how: explain(model, squares / "square" / "00.png")[0].attribution for how, model in made.items()}
+    assert found["isotonic"].method == found["none"].method == "class activation on stages.2"
+    assert np.allclose(found["isotonic"].parts.values, found["none"].parts.values)
+
+
 @pytest.mark.parametrize("pool", ["token", "avg"])
 @pytest.mark.parametrize(
     ("layers", "head"), [("last", "ridge"), ("blocks.2", "svm-rbf"), (["blocks.1", "last"], "ridge")]

@@ -18,7 +18,8 @@ _SURE = 1e-9
 def as_function(head: Any) -> Function | None:
     """From features (n, d) in float64 to what the head gives, (n, k); None where a step has no slope.
 
-    Nearest neighbours vote smoothly here, so that their decision has one.
+    Nearest neighbours vote smoothly here, so that their decision has one; what mends probabilities is left out, because
+    it keeps their order.
 
     Example:
         >>> import numpy as np
@@ -32,6 +33,8 @@ def as_function(head: Any) -> Function | None:
     if isinstance(head, EnsembleHead):
         return _ensemble(head)
     steps = getattr(head, "steps_", None)
+    while steps and steps[-1].kind in _MENDING:
+        steps = steps[:-1]
     if steps is None or any(step.kind not in _STEPS for step in steps):
         return None
     if any(step.kind == "neighbours.v1" and not (step.metric in _BY_LENGTH and step.p == 2) for step in steps):
@@ -186,4 +189,5 @@ _STEPS: Mapping[str, Callable[[Any], Function]] = {
     "factory.v1": _layers,
     "neighbours.v1": _neighbours,
 }
+_MENDING = {"tempered.v1", "isotonic.v1"}
 _BY_LENGTH = {"euclidean", "minkowski"}  # metrics of neighbours, the second with p = 2
