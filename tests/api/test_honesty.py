@@ -177,6 +177,12 @@ def test_a_learning_curve_on_demand(digits, store):
     assert [point.rows for point in curve.points] == sorted(point.rows for point in curve.points)
     assert curve.twice.low <= curve.twice.value <= curve.twice.high
     assert set(model.report.to_json()["learning_curve"]) == {"points", "rows", "now", "twice"}
+    few = sorted(digits.glob("*/00[0-2].png"))
+    names = [file.parent.name for file in few]
+    short = icecore.fit(
+        list(map(str, few)), names, backbone=BUNDLED, head="ridge", learning_curve=True, store=store, **QUICK
+    )
+    assert any("There is no learning curve of 'label'" in note for note in short.report.notes)
 
 
 def test_doubts_are_said_with_their_figures(store):

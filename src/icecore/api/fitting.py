@@ -37,6 +37,7 @@ from icecore.selection import (
 from icecore.tasks import AnyHead, Task
 
 RAW = "raw_input"
+_NO_CURVE = "There is no learning curve of {!r}: it takes classes, features in memory and more items of each class."
 _STEADY = 1000  # predictions that figures of small data should be averaged over
 _STEADY_AUTO = 200  # likewise where every fold makes a choice anew, which takes its time
 
@@ -128,7 +129,8 @@ def _fit_target(labels: Labels, rows: Rows, settings: Settings, progress: Progre
         with progress.task(f"learning curve of {labels.name}", 100) as task:
             report = replace(report, learning_curve=curve(candidate, data, Percent(task.advance)))
     said = doubts(head, candidate, data, result.fit_rows, metrics=report.metrics, baselines=report.baselines)
-    notes = (*labels.notes, *_notes(result), *said)
+    missing = [_NO_CURVE.format(labels.name)] if settings.learning_curve and report.learning_curve is None else []
+    notes = (*labels.notes, *_notes(result), *missing, *said)
     what_is = typical(candidate, data, result.fit_rows)
     return FittedTarget(labels, candidate, head, report, _target_evidence(labels, result), what_is, notes)
 
