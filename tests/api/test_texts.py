@@ -52,7 +52,8 @@ def test_a_fit_tells_what_it_did(fitted):
     assert report.items == 39
     assert [(bad.row, bad.reason) for bad in report.bad] == [(1, "the text is empty")]
     assert "Took 'said' for the input column." in report.notes
-    assert "4 of the 39 texts computed now (10.3%) are longer than the network reads" in report.notes[-1]
+    cut = "4 of the 39 texts computed now (10.3%) are longer than the network reads"
+    assert any(cut in note for note in report.notes)
     assert report.targets[0].metrics["accuracy"].value > 0.7
     assert report.targets[0].baselines["raw_input"]["accuracy"].value > 0.9
 

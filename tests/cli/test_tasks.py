@@ -45,7 +45,7 @@ def test_fit_predict_and_evaluate_every_task(shell, mixed):
     assert "input" in shown
     assert "95 % interval" in shown
     found = shell("predict", "m", mixed.parent / "1.png", "--json").json["predictions"][0]
-    assert set(found["price"]) == {"value", "low", "high"}
+    assert set(found["price"]) == {"value", "low", "high", "familiarity"}
     assert found["tags"]["labels"] == ["cold", "grass"]
     assert found["grade"]["label"] == "mid"
     assert shell("predict", "m", mixed.parent / "1.png", "--out", "p.csv").status == 0

@@ -59,10 +59,11 @@ def separate(
     X = _layer(matrices)
     looked = isinstance(X, np.ndarray) and len(X) <= _MOST_ROWS
     pairs = near_pairs(X, y)[0] if isinstance(X, np.ndarray) and looked else np.empty((0, 2), np.intp)
+    pairs, alike = (pairs, 0) if y is None else _apart_from_uniform(known, pairs, y)
     groups = joined(known, pairs)
     sets = _sets(pairs[known[pairs[:, 0]] != known[pairs[:, 1]]], len(known))
     names = _Names(features)
-    notes = [] if looked else [_TOO_MANY.format(rows=len(known))]
+    notes = ([] if looked else [_TOO_MANY.format(rows=len(known))]) + ([_ALIKE.format(classes=alike)] if alike else [])
     notes += _near_note(sets, names)
     if splits is None:
         return Separated(groups, None, sets, [], tuple(notes))
@@ -103,6 +104,22 @@ _TOO_MANY = (
     "Near-duplicates were not looked for among {rows:,} items, which would take long; exact ones stay together all the "
     "same. Items that belong together can be named with --group (groups=)."
 )
+_ALIKE = (
+    "In {classes:,} of the classes nearly all items are nearly the same, so only exact duplicates stay together there: "
+    "figures may be too good for items that differ more. --group (groups=) names items that belong together."
+)
+_FEWEST = 5  # different items that near-duplicates leave of a class: with fewer it cannot be learned and scored
+
+
+def _apart_from_uniform(known: np.ndarray, pairs: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, int]:
+    """The pairs without those of classes that they would leave too few different items of, and how many these are."""
+    groups = joined(known, pairs)
+    uniform = [
+        code
+        for code in np.unique(y)
+        if len(np.unique(groups[y == code])) < min(_FEWEST, len(np.unique(known[y == code])))
+    ]
+    return pairs[~np.isin(y[pairs], uniform).any(axis=1)], len(uniform)
 
 
 class _Names:
