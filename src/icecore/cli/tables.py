@@ -20,13 +20,14 @@ def figures(columns: Mapping[str, Mapping[str, Any]]) -> None:
 def _cell(figure: Any) -> str:
     if not figure:
         return "-"
-    value, low, high = (_digits(each) for each in (figure.value, figure.low, figure.high))
+    each = (figure.value, figure.low, figure.high)
+    value, low, high = (f"{one:{_form(max(map(abs, each)))}}" for one in each)
     return f"{value} [{low}, {high}]"
 
 
-def _digits(value: float) -> str:
+def _form(largest: float) -> str:
     """Three places; of small and large numbers in a unit of their own four digits."""
-    return f"{value:.3f}" if abs(value) < 1e-12 or 0.001 <= abs(value) < 1000 else f"{value:.4g}"
+    return ".3f" if largest < 1e-12 or 0.001 <= largest < 1000 else ".4g"
 
 
 def learned(curve: Any) -> None:
