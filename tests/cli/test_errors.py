@@ -180,9 +180,6 @@ def test_warnings_are_plain_notes(shell, tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-@pytest.mark.xfail(
-    strict=False, reason="on one busy core a temporary file was left, or leaving took minutes: not found"
-)
 def test_ctrl_c_keeps_what_is_done(shell, tmp_path):
     """Interrupted while extracting: status 130, one sentence, and the next run computes only the rest."""
     (tmp_path / "nets.py").write_text(

@@ -49,7 +49,12 @@ class Ahead(Generic[Given, Taken]):
         self._threads = threads
 
     def __enter__(self) -> Self:
-        self.threads = self._threads
+        try:
+            self.threads = self._threads
+        except BaseException:  # Ctrl-C at this moment: those that have begun would wait for ever
+            with self._changed:
+                self._end()
+            raise
         return self
 
     def __exit__(

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from threading import Condition, Thread
+from threading import Condition, Event, Thread
 from types import TracebackType
 from typing import Self
 
@@ -57,20 +57,26 @@ class Writer:
         self._bytes = 0  # in self._added
         self._over = False
         self._error: BaseException | None = None
-        self._thread = Thread(target=self._run, name="icecore-write")
+        self._ended = Event()
 
     def __enter__(self) -> Self:
         self._began = self._committed = time.monotonic()
-        self._thread.start()
+        try:
+            Thread(target=self._run, name="icecore-write").start()
+        except BaseException:  # Ctrl-C at this moment: the thread may have begun, and would wait for ever
+            self._end()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._changed:
-            self._over = True
-            self._changed.notify_all()
-        self._thread.join()
+        self._end()
+        try:
+            self._ended.wait()  # not `join`, which takes a thread for done when Ctrl-C comes (Python 3.11 and 3.12)
+        except BaseException:  # what is being written is finished first
+            self._ended.wait()
+            raise
         if self._error is not None and self._error is not error:
             raise self._error
 
@@ -83,6 +89,11 @@ class Writer:
                 raise self._error
             self._added.append(computed)
             self._bytes += _nbytes(computed)
+            self._changed.notify_all()
+
+    def _end(self) -> None:
+        with self._changed:
+            self._over = True
             self._changed.notify_all()
 
     def _run(self) -> None:
@@ -100,6 +111,8 @@ class Writer:
             with self._changed:
                 self._error = error
                 self._changed.notify_all()
+        finally:
+            self._ended.set()
 
     def _taken(self) -> list[Computed]:
         """What was added since the last time; waits for it. Nothing when there is no more."""
