@@ -71,7 +71,7 @@ class TargetReport:
         evaluation: on which rows, in words.
         ensemble: how one of what was tried did; None where that was not asked for.
         interval: of a number, half the width of the interval that holds 95 % of new ones; None of classes.
-        calibration: how the probabilities were mended: `temperature`, `isotonic` or `none`.
+        calibration: how the probabilities were calibrated: `temperature`, `isotonic` or `none`.
         learning_curve: where it was asked for and could be had.
     """
 

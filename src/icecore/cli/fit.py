@@ -12,7 +12,7 @@ from icecore.cli import options
 from icecore.cli.output import aside, bars, bytes_of, print_json, say, set_aside
 from icecore.cli.tables import doubtful, figures, learned
 
-_MENDED = {"temperature": "one temperature for all", "isotonic": "a rising curve for each class"}
+_CALIBRATED = {"temperature": "temperature scaling", "isotonic": "isotonic regression for each class"}
 _LIKE = {"image": "PHOTO.jpg", "sound": "SOUND.wav", "text": "'a text like those'", "image+text": "PAIRS.csv"}
 
 
@@ -55,7 +55,7 @@ def fit(
         typer.Option(help="Column whose rows of one value stay together in every split: a patient, a session."),
     ] = None,
     calibrate: Annotated[
-        str, typer.Option(help="How probabilities are mended: auto (by cross-validation), temperature, isotonic, none.")
+        str, typer.Option(help="How probabilities are calibrated: auto (by cross-validation), temperature, isotonic, none.")
     ] = "auto",
     learning_curve: Annotated[
         bool, typer.Option("--learning-curve", help="Also say what twice the labels would bring.")
@@ -121,7 +121,7 @@ def show(model: Any, out: Path | None, beside: Mapping[str, Any] | None = None) 
         figures({"this model": target.metrics, **(beside or {}), **target.baselines})
         say(f"95 % intervals; {target.evaluation}")
         if target.calibration != "none":
-            say(f"probabilities are mended: {_MENDED[target.calibration]}")
+            say(f"probabilities are calibrated by {_CALIBRATED[target.calibration]}")
         if target.learning_curve is not None:
             learned(target.learning_curve)
         doubtful(report.suspects.get(target.name, ()))
