@@ -55,7 +55,7 @@ def fit(
         typer.Option(help="Column whose rows of one value stay together in every split: a patient, a session."),
     ] = None,
     calibrate: Annotated[
-        str, typer.Option(help="How probabilities are calibrated: auto (by cross-validation), temperature, isotonic, none.")
+        str, typer.Option(help="Calibration of probabilities: auto (by cross-validation), temperature, isotonic, none.")
     ] = "auto",
     learning_curve: Annotated[
         bool, typer.Option("--learning-curve", help="Also say what twice the labels would bring.")
