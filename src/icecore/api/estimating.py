@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from icecore.api.describing import bare_manifest
 from icecore.api.features_or_items import holds_items
@@ -20,6 +20,7 @@ from icecore.artifact import Predictor
 from icecore.backbones import LAST, Extractor
 from icecore.data import read
 from icecore.errors import UsageError
+from icecore.evaluation import duplicate_groups, merged
 from icecore.features import Features, Silent, extract, named
 from icecore.prefix import Column
 from icecore.selection import Candidate, choose, features_of, fit_candidate
@@ -52,8 +53,11 @@ class OnFeatures(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untype
         return self._extracted(X)
 
     def _extracted(self, X: Any) -> dict[str, np.ndarray]:
+        return _by_layer(self._features(X))
+
+    def _features(self, X: Any) -> Features:
         backbone = self._backbone()
-        features: Features = extract(
+        return extract(
             backbone,
             read(X, labelled=False, modality=backbone.modality),
             self._columns(backbone),
@@ -62,7 +66,6 @@ class OnFeatures(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untype
             strict=True,
             progress=Silent(),
         )
-        return {name: features.matrix(column) for name, column in features.named().items()}
 
     def _backbone(self) -> Extractor:
         return loaded(self._network, device=self.device, precision=self.precision, engine=self.engine)
@@ -101,12 +104,15 @@ class Transfer(OnFeatures):
         unfreeze: int | str = 2,
         folds: int | None = None,
         keep: bool = False,
+        search: int = 0,
+        groups: Any = None,
         **training: Any,
     ) -> Self:
         """Train the network's last blocks on inputs, after `fit`, and adopt them where that pays.
 
-        See `TransferModel.fine_tune`; `tuning_` holds its report. Raises UsageError for features already made, which
-        have no network below them.
+        `groups` (n,) are as in `fit`; all else, `search` and the settings of the training included, is as in
+        `TransferModel.fine_tune`. `tuning_` holds its report. Raises UsageError for features already made, which have
+        no network below them.
         """
         check_is_fitted(self)
         if not holds_items(X) or self.layers_ == GIVEN:
@@ -118,8 +124,8 @@ class Transfer(OnFeatures):
         defaults = {"class_weight": self._class_weight, "seed": self._seed()}
         self.tuning_, tuned = tune(
             self._predictor(backbone),
-            read(X, y=self._columns_of(y), labelled=True, modality=backbone.modality),
-            Request(training_settings(unfreeze=unfreeze, **defaults | training), folds, keep),
+            read(X, y=self._columns_of(y), labelled=True, modality=backbone.modality, groups=groups),
+            Request(training_settings(unfreeze=unfreeze, **defaults | training), folds, keep, search),
             store=open_store(self.store),
             progress=Silent(),
             batch_size=self.batch_size,
@@ -138,13 +144,17 @@ class Transfer(OnFeatures):
         """Labels as data sets take them."""
         return y
 
-    def _fit(self, matrices: dict[str, np.ndarray], task: Task, y: np.ndarray) -> Self:
-        """Choose what is open, and fit a head on features (n, d) and what it learns from."""
+    def _fit(self, X: Any, task: Task, y: np.ndarray, groups: Any) -> Self:
+        """Choose what is open, and fit a head on inputs, or features (n, d), and what it learns from."""
+        self.network_ = None
+        features = self._features(X) if holds_items(X) else None
+        matrices = {GIVEN: X} if features is None else _by_layer(features)
         found = len(next(iter(matrices.values())))
         if found != len(y):
             raise UsageError(f"Got {found} inputs and {len(y)} labels.", expected="One label for each input.")
+        together = _together(features, groups, found)
         options: dict[str, Any] = {"class_weight": self._class_weight, "seed": self._seed()}
-        candidate = self._candidate(matrices, task, y, **options)
+        candidate = self._candidate(matrices, task, y, together, **options)
         self.head_ = fit_candidate(candidate, matrices, y, task, **options)
         self.task_, self.layers_ = task, candidate.layer
         return self
@@ -154,14 +164,16 @@ class Transfer(OnFeatures):
         check_is_fitted(self)
         return self.task_.says(self.head_, features_of(self._matrices(X), self.layers_))
 
-    def _candidate(self, matrices: dict[str, np.ndarray], task: Task, y: np.ndarray, **options: Any) -> Candidate:
+    def _candidate(
+        self, matrices: dict[str, np.ndarray], task: Task, y: np.ndarray, groups: np.ndarray | None, **options: Any
+    ) -> Candidate:
         """What is to be fitted: as said, or chosen where several layers or heads are open. A given penalty stays."""
         open_head = isinstance(self.head, str) and self.head == "auto"
         if not open_head and len(matrices) == 1:
             return Candidate(next(iter(matrices)), self.head, self.penalty)
         if open_head and self.penalty is not None:
             raise UsageError("head='auto' chooses its own penalty.", do="Leave the penalty out, or name a head.")
-        found = choose(matrices, y, task, heads=[self.head], **options).candidate
+        found = choose(matrices, y, task, groups, heads=[self.head], **options).candidate
         return Candidate(found.layer, found.head, found.penalty if self.penalty is None else self.penalty)
 
     def _predictor(self, backbone: Extractor) -> Predictor:
@@ -176,3 +188,17 @@ class Transfer(OnFeatures):
         if isinstance(self.random_state, int):
             return self.random_state
         return int(check_random_state(self.random_state).randint(1 << 31))
+
+
+def _by_layer(features: Features) -> dict[str, np.ndarray]:
+    return {name: features.matrix(column) for name, column in features.named().items()}
+
+
+def _together(features: Features | None, given: Any, n: int) -> np.ndarray | None:
+    """Numbers (n,), equal for rows that stay on one side of every fold: equal inputs, and those of one given group."""
+    exact = None if features is None else duplicate_groups(features.origins)
+    if given is None:
+        return exact
+    check_consistent_length(given, range(n))
+    own = np.unique(np.asarray(given), return_inverse=True)[1]
+    return own if exact is None else merged(exact, own)

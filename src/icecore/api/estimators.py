@@ -15,7 +15,7 @@ from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from icecore.api.estimating import GIVEN, OnFeatures, Transfer
+from icecore.api.estimating import OnFeatures, Transfer
 from icecore.api.features_or_items import holds_items
 from icecore.api.pretrained import PretrainedModel
 from icecore.errors import UsageError
@@ -158,15 +158,17 @@ class TransferClassifier(ClassifierMixin, Transfer):  # type: ignore[misc]  # sc
         tags.classifier_tags.multi_label = True
         return tags
 
-    def fit(self, X: Any, y: Any) -> Self:
-        """Fit the head on features of X, (n,) inputs or (n, d) features, and labels y, (n,) or (n, k) of 0 and 1."""
+    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
+        """Fit the head on features of X, (n,) inputs or (n, d) features, and labels y, (n,) or (n, k) of 0 and 1.
+
+        Where layer, head or penalty are chosen, rows of one of the `groups` (n,) stay together in every fold of that
+        choice, as equal inputs do: of one patient, one session. Folds around the estimator have groups of their own,
+        `cross_val_score(model, X, y, groups=groups, params={"groups": groups}, cv=GroupKFold())`.
+        """
         _require_targets(self, y)
-        plain = not holds_items(X)
-        if plain:
+        if not holds_items(X):
             X, y = validate_data(self, X, y, dtype=np.float32, multi_output=True)
-        task, learned = self._task(y)
-        self.network_ = None
-        return self._fit({GIVEN: X} if plain else self._extracted(X), task, learned)
+        return self._fit(X, *self._task(y), groups)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities, float64 (n, k), in the order of `classes_`."""
@@ -265,15 +267,16 @@ class TransferRegressor(RegressorMixin, Transfer):  # type: ignore[misc]  # scik
         self.store = store
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any) -> Self:
-        """Fit the head on features of X, (n,) inputs or (n, d) features, and numbers y, (n,)."""
+    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
+        """Fit the head on features of X, (n,) inputs or (n, d) features, and numbers y, (n,).
+
+        `groups` (n,) are as in `TransferClassifier.fit`.
+        """
         _require_targets(self, y)
-        plain = not holds_items(X)
-        if plain:
+        if not holds_items(X):
             X, y = validate_data(self, X, y, dtype=np.float32, y_numeric=True)
         numbers = Regression().encode(column_or_1d(y, warn=True).tolist(), "y")
-        self.network_ = None
-        return self._fit({GIVEN: X} if plain else self._extracted(X), Regression(), numbers)
+        return self._fit(X, Regression(), numbers, groups)
 
     def predict(self, X: Any) -> np.ndarray:
         """Numbers, float64 (n,)."""
