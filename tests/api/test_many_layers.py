@@ -112,7 +112,7 @@ def test_a_model_holds_several_heads(ensemble, tmp_path):
     """An ensemble is saved without pickle, loaded, and predicts the same."""
     model, images, _, proba = ensemble
     np.testing.assert_allclose(model.predict(images).probabilities, proba, atol=1e-6)
-    artifact.save(tmp_path / "several.icecore", model._fitted)
+    model.predictor.save(tmp_path / "several.icecore")
     manifest = json.loads((tmp_path / "several.icecore" / "manifest.json").read_text("utf-8"))
     assert [one["head"]["head"] for one in manifest["targets"][0]["head"]["members"]] == ["ridge", "svm-rbf"]
     loaded = artifact.load(tmp_path / "several.icecore", backbone=model.net.backbone)

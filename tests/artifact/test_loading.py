@@ -119,9 +119,9 @@ def test_a_damaged_manifest_is_told(saved, damage):
 def test_a_newer_manifest_is_told(saved):
     """Another schema with fields that this version does not know."""
     file = saved / "manifest.json"
-    manifest = json.loads(file.read_text("utf-8")) | {"schema_version": 4, "ensembles": []}
+    manifest = json.loads(file.read_text("utf-8")) | {"schema_version": 5, "trees": []}
     file.write_text(json.dumps(manifest), "utf-8")
-    with pytest.raises(ArtifactError, match=r"made by a newer icecore: its manifest has schema 4\. .* Update icecore"):
+    with pytest.raises(ArtifactError, match=r"made by a newer icecore: its manifest has schema 5\. .* Update icecore"):
         TransferModel.load(saved)
 
 

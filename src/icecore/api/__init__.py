@@ -3,6 +3,8 @@
 from icecore.api.catalogue import ProviderInfo, networks, providers
 from icecore.api.comparing import Compared, compare
 from icecore.api.demo import write_digits
+from icecore.api.ensemble_reports import Ensembled
+from icecore.api.ensembling import ensemble
 from icecore.api.estimators import FeatureExtractor, TransferClassifier, TransferRegressor
 from icecore.api.explaining import Explanations, explain, explanations_json
 from icecore.api.inspecting import BackboneInfo, DataInfo, ModelInfo, inspect
@@ -31,6 +33,7 @@ __all__ = [
     "BackboneInfo",
     "Compared",
     "DataInfo",
+    "Ensembled",
     "Evaluation",
     "Explanations",
     "Extraction",
@@ -49,6 +52,7 @@ __all__ = [
     "TuningReport",
     "as_json",
     "compare",
+    "ensemble",
     "evaluate",
     "explain",
     "explanations_json",

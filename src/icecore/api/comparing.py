@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from icecore.api.aligning import Shared
 from icecore.api.jsonable import as_json, one_or_by_target
 from icecore.api.labels import require_items, values_of
 from icecore.api.model import TransferModel
@@ -17,7 +18,7 @@ from icecore.api.reports import Metrics
 from icecore.api.scoring import read_labelled, seen_before
 from icecore.artifact import Evidence, Predictor, TargetRef
 from icecore.errors import DataError, UsageError
-from icecore.evaluation import Estimate, duplicate_groups, median_classes, merged, paired_difference, paired_gain
+from icecore.evaluation import Estimate, duplicate_groups, median_classes, paired_difference, paired_gain
 from icecore.features import Features, Progress
 from icecore.store import Store
 from icecore.tasks import Task, task_of
@@ -84,6 +85,11 @@ class _Side:
     y: np.ndarray
     said: np.ndarray
 
+    @staticmethod
+    def unseen(task: Task, y: np.ndarray, proba: np.ndarray) -> _Side:
+        """From evidence, which has no thresholds: of several labels those are predicted that are likelier than not."""
+        return _Side(task, y, np.hstack([proba, np.full_like(proba, 0.5)]) if task.name == "multilabel" else proba)
+
     def take(self, at: np.ndarray) -> _Side:
         return _Side(self.task, self.y[at], self.said[at])
 
@@ -93,8 +99,7 @@ class _Side:
         if self.task.name == "regression":
             return np.asarray(-np.abs(self.said[:, 0] - self.y))
         if self.task.name == "multilabel":
-            limits = self.said[:, k:] if self.said.shape[1] > k else 0.5
-            return np.asarray(((self.said[:, :k] >= limits) == self.y).mean(axis=1))
+            return np.asarray(((self.said[:, :k] >= self.said[:, k:]) == self.y).mean(axis=1))
         chosen = median_classes(self.said) if self.task.name == "ordinal" else self.said.argmax(axis=1)
         return np.asarray((chosen == self.y).astype(np.float64))
 
@@ -183,13 +188,11 @@ def _of_data(predictor: Predictor, target: TargetRef, features: Features) -> _Si
 
 def _on_evidence(first: Predictor, second: Predictor, names: tuple[str, str]) -> Compared:
     own, other = _evidence(first, names[0]), _evidence(second, names[1])
-    places = [{row: at for at, row in reversed(list(enumerate(one.rows)))} for one in (own, other)]
-    shared = [row for row in places[0] if row in places[1]]
-    at = [np.array([place[row] for row in shared], np.int64) for place in places]
-    found = []
+    shared = Shared.of([own, other])
+    at, found = shared.at, []
     for target, theirs in _targets(first, second):
         sides = [
-            _Side(task_of(ref.task, ref.classes), part.y[rows], part.proba[rows])
+            _Side.unseen(task_of(ref.task, ref.classes), part.y[rows], part.proba[rows])
             for ref, part, rows in (
                 (target, own.targets[target.name], at[0]),
                 (theirs, other.targets[theirs.name], at[1]),
@@ -202,8 +205,7 @@ def _on_evidence(first: Predictor, second: Predictor, names: tuple[str, str]) ->
                 f"The models share no item of {target.name!r} that both had predicted unseen.",
                 do="Name labelled data to compare them on: icecore compare A B DATA.",
             )
-        groups = merged(own.groups[at[0]][use], other.groups[at[1]][use])
-        found.append(_compared(target.name, sides[0].take(use), sides[1].take(use), groups, names))
+        found.append(_compared(target.name, sides[0].take(use), sides[1].take(use), shared.groups[use], names))
     return Compared(names, tuple(found), "on the items that both were fitted on, by models that had not seen them")
 
 

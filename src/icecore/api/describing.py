@@ -13,6 +13,7 @@ import numpy as np
 
 from icecore import artifact, keys
 from icecore.api.fitting import FittedTarget, layers_read
+from icecore.api.inspecting import parameters_of
 from icecore.api.pretrained import PretrainedModel
 from icecore.artifact import DataRef, Evidence, Figure, Figures, Manifest, Predictor, TargetRef
 from icecore.artifact.evidence import named
@@ -35,7 +36,7 @@ def predictor(
         {one.labels.name: one.head for one in fitted},
         changes=net.changes,
         base=net.base,
-        evidence=evidence(features, groups, fitted),
+        evidence=evidence(net.backbone, features, groups, fitted),
         typical={one.labels.name: one.typical for one in fitted if one.typical is not None},
     )
 
@@ -109,12 +110,18 @@ def figures(found: Mapping[str, Any]) -> Figures:
     return {n: None if e is None else Figure(value=e.value, low=e.low, high=e.high) for n, e in found.items()}
 
 
-def evidence(features: Features, groups: np.ndarray, fitted: Sequence[FittedTarget]) -> Evidence:
-    """How the fit did on each of its items."""
+def evidence(backbone: Extractor, features: Features, groups: np.ndarray, fitted: Sequence[FittedTarget]) -> Evidence:
+    """How the fit did on each of its items, and what it cost."""
     inputs, paths = named(features.dataset.inputs)
     targets = {one.labels.name: one.evidence for one in fitted}
     report = features.report
-    spent = {"computed": report.computed, "reused": report.reused, "seconds": round(report.seconds, 3)}
+    spent: dict[str, float] = {
+        "computed": report.computed,
+        "reused": report.reused,
+        "seconds": round(report.seconds, 3),
+    }
+    if (parameters := parameters_of(backbone)) is not None:
+        spent["parameters"] = parameters
     return Evidence(list(features.rows), inputs, paths, groups, features.dataset.splits, targets, spent)
 
 

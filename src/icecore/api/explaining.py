@@ -13,6 +13,7 @@ import numpy as np
 from icecore.api.guessing import read_for
 from icecore.api.jsonable import bad_json
 from icecore.api.model import TransferModel
+from icecore.api.one_network import require_one_network
 from icecore.api.options import open_progress, open_store
 from icecore.api.remembering import features_of, items_of
 from icecore.artifact import Evidence, Predictor, TargetRef
@@ -117,6 +118,7 @@ def explain(
     """
     loaded = model if isinstance(model, TransferModel) else TransferModel.load(model)
     predictor, told, opened = loaded.predictor, open_progress(progress), open_store(store or loaded.store)
+    require_one_network(predictor, "explained", "Explain its members; the one in {} says most.")
     own = _target(predictor, target)
     code = None if label is None else _code(own, label)
     evidence = predictor.evidence

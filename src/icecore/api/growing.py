@@ -54,6 +54,8 @@ def _fitting(material: Material, predictor: Predictor, target: TargetRef) -> Fit
     spec, _, penalty = str(target.chosen.get("head", "")).partition(", penalty ")
     if scored is None or features is None or target.task != "classification" or not np.isfinite(features).all():
         return None
+    if target.name not in predictor.heads:  # an ensemble has none of its own
+        return None
     config, _ = predictor.heads[target.name].state()
     how: dict[str, Any] = {"penalty": float(penalty) if penalty else None, "class_weight": config.get("class_weight")}
     try:

@@ -312,7 +312,7 @@ class TransferModel:
             evidence: keep names of the items, their labels and what was said of them unseen; see `artifact.evidence`.
         """
         folder = Path(path).expanduser()
-        artifact.save(folder, self._fitted, include_backbone=include_backbone, evidence=evidence)
+        self._fitted.save(folder, include_backbone=include_backbone, evidence=evidence)
         if self._report is not None:
             self._report.model = folder
         return folder

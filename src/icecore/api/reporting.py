@@ -12,6 +12,7 @@ from typing import Any
 
 from icecore.api.growing import with_curves
 from icecore.api.model import TransferModel
+from icecore.api.one_network import main_part
 from icecore.api.options import open_progress, open_store
 from icecore.api.remembering import features_of, items_in, items_of
 from icecore.artifact import Predictor
@@ -102,7 +103,7 @@ def _material(predictor: Predictor, data: Any, input_col: Any, store: Store, tol
         items = items_of(evidence, predictor.backbone.modality)
     else:
         items = items_in(data, evidence, predictor, input_col=input_col, store=store, progress=told)
-    features = features_of(predictor, evidence, items, store=store, progress=told)
+    features = features_of(main_part(predictor), evidence, items, store=store, progress=told)
     return Material(predictor.manifest, evidence, items, features)
 
 

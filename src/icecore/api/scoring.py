@@ -45,10 +45,8 @@ def score(predictor: Predictor, features: Features) -> dict[str, Metrics]:
 
 def seen_before(predictor: Predictor, features: Features, name: str = "The model") -> tuple[str, ...]:
     """A sentence where a model was fitted on items of the data; nothing where that is not known."""
-    if predictor.evidence is None:
-        return ()
-    known = set(predictor.evidence.rows)
-    count = sum(row in known for row in features.rows)
+    known = predictor.seen
+    count = sum(row in known for row in features.rows) if known else 0
     return (f"{name} was fitted on {count:,} of these items: that flatters it.",) if count else ()
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from icecore import keys
 from icecore.api.adopting import with_tuned
 from icecore.api.labels import columns_of, require_items, table_columns, values_of
+from icecore.api.one_network import require_one_network
 from icecore.api.reports import TuningReport
 from icecore.api.separating import groups_of
 from icecore.artifact import Predictor, TargetRef
@@ -104,6 +105,7 @@ def tune(
     predictor: Predictor, dataset: Dataset, request: Request, *, store: Store, progress: Progress, **options: Any
 ) -> tuple[TuningReport, Predictor]:
     """Fine-tune a model. Returns what happened, and the model to use from now on. Options are those of `extract`."""
+    require_one_network(predictor, "fine-tuned", "Fine-tune its members, such as {}, and make the ensemble again.")
     settings, backbone = request.settings, cuttable(predictor.backbone)
     _require_sense(predictor, settings)
     _codes(predictor, dataset)  # labels that cannot be learned are told before any work is done

@@ -157,7 +157,7 @@ def fine_tune(
     if target is not None:
         artifact.require_writable(target)
     loaded = _model(model)
-    whole = include_backbone or loaded.manifest.backbone.included
+    whole = include_backbone or all(network.included for network in loaded.manifest.networks)
     report = loaded.fine_tune(data, y, **options)
     report.model = saved
     if report.adopted and target is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from icecore.artifact.schema import CHANGES, ChangeRef, Figures, Manifest, TargetRef
+from icecore.artifact.schema import CHANGES, MEMBERS, BackboneRef, ChangeRef, Figures, Manifest, TargetRef
 from icecore.backbones.licence import non_commercial
 from icecore.evaluation import in_digits
 
@@ -20,11 +20,11 @@ the model predicts without it.
 
 def card(manifest: Manifest, *, with_evidence: bool = False) -> str:
     """What the model is, how good it is, what it is made of and what to mind."""
-    backbone = manifest.backbone
+    licences = list(dict.fromkeys(network.licence for network in manifest.networks))
     parts = [
-        f"---\nlibrary_name: icecore\nlicense: {backbone.licence}\n---\n",
+        f"---\nlibrary_name: icecore\nlicense: {licences[0] if len(licences) == 1 else 'other'}\n---\n",
         f"# {manifest.modality.capitalize()} {_kind(manifest)}\n",
-        f"A small model on {_features(manifest)} of `{backbone.id}`, made by icecore {manifest.icecore} on "
+        f"{_what(manifest)}, made by icecore {manifest.icecore} on "
         f"{manifest.created[:10]} from {manifest.data.items:,} labelled items ({manifest.data.name}; "
         f"{manifest.data.bad_items} set aside).\n",
         *(_target(target, manifest) for target in manifest.targets),
@@ -32,8 +32,7 @@ def card(manifest: Manifest, *, with_evidence: bool = False) -> str:
         "## Use\n",
         "```\nicecore predict THIS_FOLDER photos/*.jpg\n```\n",
         "## Weights\n",
-        f"Backbone licence: {backbone.licence}{f' ({backbone.licence_source})' if backbone.licence_source else ''}. "
-        f"Source: {backbone.source}. {'Included in this folder.' if backbone.included else 'Not included.'}\n",
+        *(_weights(network) for network in manifest.networks),
         *(f"- {line}\n" for line in warnings(manifest)),
         *([_EVIDENCE] if with_evidence else []),
     ]
@@ -44,8 +43,18 @@ def _kind(manifest: Manifest) -> str:
     return "classifier" if all(target.task == "classification" for target in manifest.targets) else "model"
 
 
-def _features(manifest: Manifest) -> str:
-    return "fine-tuned features" if manifest.changes else "frozen features"
+def _what(manifest: Manifest) -> str:
+    if manifest.members:
+        names = ", ".join(f"`{network.id}`" for network in manifest.networks)
+        return f"The weighted mean of {len(manifest.members)} small models, each whole in `{MEMBERS}/`, on {names}"
+    features = "fine-tuned features" if manifest.changes else "frozen features"
+    return f"A small model on {features} of `{manifest.network.id}`"
+
+
+def _weights(network: BackboneRef) -> str:
+    source = f" ({network.licence_source})" if network.licence_source else ""
+    included = "Included in this folder." if network.included else "Not included."
+    return f"Backbone licence: {network.licence}{source}. Source: {network.source}. {included}\n"
 
 
 def _change(change: ChangeRef) -> str:
@@ -55,18 +64,19 @@ def _change(change: ChangeRef) -> str:
 
 def warnings(manifest: Manifest) -> list[str]:
     """What must be said aloud of a model: its licence, the training rows that it carries."""
-    licence, lines = manifest.backbone.licence, []
-    if non_commercial(licence):
-        lines.append(f"The licence of the backbone, {licence}, does not allow commercial use.")
-    if licence == "unknown":
-        lines.append("The source of the backbone's weights states no licence.")
+    lines = []
+    for licence in dict.fromkeys(network.licence for network in manifest.networks):
+        if non_commercial(licence):
+            lines.append(f"The licence of the backbone, {licence}, does not allow commercial use.")
+        if licence == "unknown":
+            lines.append("The source of the backbone's weights states no licence.")
     if any(target.stores_training_rows for target in manifest.targets):
         lines.append("The head stores features of training rows; whoever has the model has those.")
     return lines
 
 
 def _target(target: TargetRef, manifest: Manifest) -> str:
-    layers = ", ".join(f"`{manifest.backbone.columns[i].layer}`" for i in target.columns)
+    layers = ", ".join(f"`{layer}`" for layer in manifest.layers_of(target))
     names = ", ".join(str(name) for name in target.classes)
     what = (
         f"{_CLASSES.get(target.task, 'Classes')} ({len(target.classes)}): {names}."

@@ -58,8 +58,8 @@ class Evidence:
         groups: (n,) equal for items that must not straddle.
         splits: (n,) given split names; None where there were none.
         targets: by name.
-        spent: what extracting the features cost: `computed` and `reused` rows, `seconds` in all; empty where it is not
-            known.
+        spent: what extracting the features cost: `computed` and `reused` rows, `seconds` in all, `parameters` of the
+            network; empty, or without one of these, where it is not known.
     """
 
     rows: Sequence[bytes]

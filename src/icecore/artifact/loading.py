@@ -12,12 +12,13 @@ from pydantic import ValidationError
 from safetensors.numpy import load as unpacked
 
 from icecore.artifact import changes
+from icecore.artifact.ensemble import EnsemblePredictor
 from icecore.artifact.evidence import EVIDENCE
 from icecore.artifact.familiar import FAMILIAR
 from icecore.artifact.files import read_checked
 from icecore.artifact.predictor import Predictor
 from icecore.artifact.reference import check, resolve
-from icecore.artifact.schema import HEADS, MANIFEST, SCHEMA, Manifest
+from icecore.artifact.schema import HEADS, MANIFEST, SCHEMA, Manifest, MemberRef
 from icecore.backbones import Extractor, Licence, licence
 from icecore.errors import ArtifactError
 from icecore.tasks import AnyHead, task_of
@@ -75,18 +76,37 @@ def load(
     Raises ArtifactError, HeadError, FingerprintError, LicenceError.
     """
     manifest = read_manifest(path)
-    reference = manifest.backbone
+    how: dict[str, Any] = {"device": device, "engine": engine, "trust_remote_code": trust_remote_code}
+    if manifest.members:
+        _require_own_networks(path, backbone)
+        members = [_member(path, member, **how, require_licence=require_licence) for member in manifest.members]
+        return EnsemblePredictor(manifest, members, evidence=_kept(path / EVIDENCE))
+    reference = manifest.network
     licence.require(Licence(reference.licence), require_licence, reference.id)
     fitted = _heads(path, manifest)
     if backbone is None or isinstance(backbone, str):
-        backbone = resolve(
-            reference, path, override=backbone, device=device, engine=engine, trust_remote_code=trust_remote_code
-        )
+        backbone = resolve(reference, path, override=backbone, **how)
     made = changes.read(manifest.changes, path)
     tuned = changes.applied(backbone, made, str(path))
     check(reference, tuned, path)
     kept = {"evidence": _kept(path / EVIDENCE), "typical": _kept(path / FAMILIAR)}
     return Predictor(manifest, tuned, fitted, changes=made, base=backbone, **kept)
+
+
+def _member(path: Path, member: MemberRef, **how: Any) -> Predictor:
+    """A model of an ensemble. Raises what `load` does, and ArtifactError where it is not the one that was saved."""
+    folder = path / member.folder
+    read_checked(folder / MANIFEST, member.digest, bytes, "make the ensemble")
+    return load(folder, **how)
+
+
+def _require_own_networks(path: Path, backbone: Extractor | str | None) -> None:
+    if backbone is not None:
+        raise ArtifactError(
+            f"One network was named for {path}, an ensemble of models on several.",
+            expected="Each of its networks where it was when its model was fitted, or in the model's own folder.",
+            do="Leave --backbone out; an ensemble made with --include-backbone carries its networks.",
+        )
 
 
 def _kept(file: Path) -> Any:

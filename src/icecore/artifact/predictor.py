@@ -64,6 +64,11 @@ class Predictor:
             return read_evidence(self._evidence, self.manifest.data.fingerprint)
         return self._evidence
 
+    @property
+    def seen(self) -> set[bytes]:
+        """Content keys of the items that it was fitted on, as far as they are known."""
+        return set() if self.evidence is None else set(self.evidence.rows)
+
     @cached_property
     def typical(self) -> Mapping[str, Typicality]:
         """What is typical of the training data, by target, as far as it is known. Raises ArtifactError."""
@@ -75,7 +80,7 @@ class Predictor:
     @property
     def columns(self) -> list[Column]:
         """The feature columns that the heads read."""
-        return [Column(c.layer, c.pooling) for c in self.manifest.backbone.columns]
+        return [Column(c.layer, c.pooling) for c in self.manifest.network.columns]
 
     def features(self, dataset: Dataset, store: Store, **options: Any) -> Features:
         """Features of a data set, from the store or computed. Options are those of `icecore.features.extract`."""
@@ -152,23 +157,21 @@ class Predictor:
             return LabelSetPredictions(*about, thresholds=said[0, k:] if len(said) else None)
         return RankPredictions(*about) if target.task == "ordinal" else Predictions(*about)
 
-
-def save(path: Path, predictor: Predictor, *, include_backbone: bool = False, evidence: bool = True) -> None:
-    """Write a predictor to a folder. Raises ArtifactError, HeadError, BackboneError."""
-    targets: list[TargetRef] = []
-    arrays: dict[str, np.ndarray] = {}
-    for number, target in enumerate(predictor.manifest.targets):
-        config, own = predictor.heads[target.name].state()
-        targets.append(target.model_copy(update={"head": config}))
-        arrays |= {f"{number}.{name}": value for name, value in own.items()}
-    manifest = predictor.manifest.model_copy(update={"targets": tuple(targets)})
-    saving.save(
-        path,
-        manifest,
-        arrays,
-        changes=predictor.changes,
-        evidence=predictor.evidence if evidence else None,
-        typical=predictor.typical,
-        backbone=predictor.base,
-        include_backbone=include_backbone,
-    )
+    def save(self, path: Path, *, include_backbone: bool = False, evidence: bool = True) -> None:
+        """Write it to a folder. Raises ArtifactError, HeadError, BackboneError."""
+        targets: list[TargetRef] = []
+        arrays: dict[str, np.ndarray] = {}
+        for number, target in enumerate(self.manifest.targets):
+            config, own = self.heads[target.name].state()
+            targets.append(target.model_copy(update={"head": config}))
+            arrays |= {f"{number}.{name}": value for name, value in own.items()}
+        saving.save(
+            path,
+            self.manifest.model_copy(update={"targets": tuple(targets)}),
+            arrays,
+            changes=self.changes,
+            evidence=self.evidence if evidence else None,
+            typical=self.typical,
+            backbone=self.base,
+            include_backbone=include_backbone,
+        )

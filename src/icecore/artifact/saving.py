@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,13 +40,21 @@ def save(
 
     Raises ArtifactError, BackboneError where the backbone cannot be included.
     """
+    with replacing(path) as aside:
+        _write(aside, manifest, arrays, changes, evidence=evidence, included=backbone if include_backbone else None)
+        names = [target.name for target in manifest.targets]
+        write_typical(typical or {}, names, aside, manifest.data.fingerprint)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A folder beside, which takes the place of an artifact in one step when all is written. Raises ArtifactError."""
     require_writable(path)
     path = path.resolve()
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
-        _write(aside, manifest, arrays, changes, evidence=evidence, included=backbone if include_backbone else None)
-        names = [target.name for target in manifest.targets]
-        write_typical(typical or {}, names, aside, manifest.data.fingerprint)
+        aside.mkdir(parents=True)
+        yield aside
         _swap(aside, path)
     except OSError as error:
         raise ArtifactError(f"The model cannot be written to {path}: {error.strerror or error}.") from error
@@ -77,28 +86,34 @@ def _write(
     evidence: Evidence | None,
     included: Extractor | None,
 ) -> None:
-    folder.mkdir(parents=True)
     if included is not None:
         backbones.save(included, folder / BACKBONE)
-    backbone = manifest.backbone.model_copy(update={"included": included is not None})
+    backbone = manifest.network.model_copy(update={"included": included is not None})
     manifest = manifest.model_copy(update={"backbone": backbone})
     if changes:
         manifest = manifest.model_copy(update={"changes": write(changes, folder)})
-    manifest = manifest.model_copy(update={"schema_version": _version(manifest)})
     heads = packed({name: np.ascontiguousarray(value) for name, value in arrays.items()})
     manifest = manifest.model_copy(update={"heads": keys.row_of_bytes(heads).hex()})
     (folder / HEADS).write_bytes(heads)
+    write_about(manifest, evidence, folder)
+
+
+def write_about(manifest: Manifest, evidence: Evidence | None, folder: Path) -> None:
+    """Write what a model says of itself: manifest, model card, evidence where there is some."""
+    manifest = manifest.model_copy(update={"schema_version": _version(manifest)})
     if evidence is not None:
         write_evidence(evidence, folder, manifest.data.fingerprint)
     (folder / CARD).write_text(card(manifest, with_evidence=evidence is not None), "utf-8")
     (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1, exclude=_news(manifest)), "utf-8")
 
 
-def _version(manifest: Manifest) -> Literal[1, 2, 3]:
+def _version(manifest: Manifest) -> Literal[1, 2, 3, 4]:
     """The lowest version of the schema that can say all of it."""
+    if manifest.members:
+        return 4
     if any(_is_new(target) for target in manifest.targets):
         return 3
-    return 2 if manifest.changes or manifest.backbone.precision != FLOAT32 else 1
+    return 2 if manifest.changes or manifest.network.precision != FLOAT32 else 1
 
 
 def _is_new(target: TargetRef) -> bool:
@@ -107,7 +122,9 @@ def _is_new(target: TargetRef) -> bool:
 
 def _news(manifest: Manifest) -> dict[str, Any]:
     """What versions that know only the manifest's schema do not know, where it says nothing."""
-    news: dict[str, Any] = {}
+    if manifest.members:
+        return {"backbone": True, "heads": True, "changes": True}
+    news: dict[str, Any] = {"members": True}
     if manifest.schema_version < 3:
         news["targets"] = {"__all__": {"sources", "interval"}}
     if manifest.schema_version < 2:

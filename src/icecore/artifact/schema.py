@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from icecore.errors import ArtifactError
 
 MANIFEST = "manifest.json"
 HEADS = "head.safetensors"
@@ -12,7 +14,8 @@ CARD = "README.md"
 BACKBONE = "backbone"
 CHANGES = "changes"
 FLOAT32: Literal["float32"] = "float32"
-SCHEMA = 3  # the newest; a model is written in the lowest version that can say all of it, which earlier ones read
+MEMBERS = "members"
+SCHEMA = 4  # the newest; a model is written in the lowest version that can say all of it, which earlier ones read
 
 
 class _Part(BaseModel):
@@ -106,6 +109,24 @@ class ChangeRef(_Part):
     log: tuple[dict[str, Any], ...] = ()
 
 
+class MemberRef(_Part):
+    """A model of an ensemble, whole in a folder of its own.
+
+    Attributes:
+        folder: in the folder of the ensemble.
+        name: what it was called when the ensemble was made.
+        digest: hash of its manifest.
+        backbone: its network.
+        weights: its share in the mean, by target.
+    """
+
+    folder: str
+    name: str
+    digest: str = ""
+    backbone: BackboneRef
+    weights: dict[str, float]
+
+
 class DataRef(_Part):
     """What it was trained on. The fingerprint is the hash of the row keys and labels, in order."""
 
@@ -119,16 +140,42 @@ class Manifest(_Part):
     """`manifest.json`. `heads` is the hash of the file that holds the heads' arrays.
 
     Schema version 2 has `changes`, what fine-tuning changed of the network, in order, and the backbone's precision;
-    version 3 has targets other than classes.
+    version 3 has targets other than classes; version 4 is that of an ensemble, which has `members` and neither a
+    network nor heads of its own.
     """
 
-    schema_version: Literal[1, 2, 3] = 1
+    schema_version: Literal[1, 2, 3, 4] = 1
     icecore: str
     created: str
     modality: str
-    backbone: BackboneRef
+    backbone: BackboneRef | None = None
+    members: tuple[MemberRef, ...] = ()
     targets: tuple[TargetRef, ...] = Field(min_length=1)
     heads: str = ""
     changes: tuple[ChangeRef, ...] = ()
     data: DataRef
     versions: dict[str, str]
+
+    @model_validator(mode="after")
+    def _on_something(self) -> Self:
+        if (self.backbone is None) != bool(self.members):
+            raise ValueError("it names a backbone, or the members of an ensemble")
+        return self
+
+    @property
+    def network(self) -> BackboneRef:
+        """The only network. Raises ArtifactError for an ensemble, which has one in each member."""
+        if self.backbone is None:
+            raise ArtifactError("An ensemble has no network of its own.", do=f"Take one of its {MEMBERS}/.")
+        return self.backbone
+
+    @property
+    def networks(self) -> tuple[BackboneRef, ...]:
+        """All networks that a prediction takes."""
+        return tuple(member.backbone for member in self.members) or (self.network,)
+
+    def layers_of(self, target: TargetRef) -> list[str]:
+        """What a target's head reads; of an ensemble the networks."""
+        if self.members:
+            return [member.backbone.id for member in self.members if member.weights.get(target.name)]
+        return [self.network.columns[i].layer for i in target.columns]

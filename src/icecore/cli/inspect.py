@@ -65,22 +65,32 @@ def _backbone(info: Any) -> None:
 
 def _model(info: Any) -> None:
     manifest = info.manifest
-    backbone = manifest.backbone
-    included = ", included" if backbone.included else ""
     say(f"{info.path}: {manifest.modality} model made by icecore {manifest.icecore} on {manifest.created[:10]}")
-    say(f"backbone: {backbone.id} (licence {backbone.licence}{included})")
+    for backbone in manifest.networks:
+        included = ", included" if backbone.included else ""
+        say(f"backbone: {backbone.id} (licence {backbone.licence}{included})")
+    for member in manifest.members:
+        shares = ", ".join(f"{share:.2f} of {target}" for target, share in member.weights.items())
+        say(f"member: {member.folder}, {shares}, made as {member.name}")
     for change in manifest.changes:
         say(f"fine-tuned: {', '.join(change.unfrozen)} and what follows, {len(change.log)} epochs")
     say(f"trained on: {manifest.data.name}, {manifest.data.items:,} items, {manifest.data.bad_items} set aside")
     say(*(f"note: {warning}" for warning in info.warnings))
     for target in manifest.targets:
-        layers = ", ".join(f"{backbone.columns[i].layer} ({backbone.columns[i].pooling})" for i in target.columns)
-        say("", f"{target.name}: {target.chosen['head']} on {layers}")
+        say("", f"{target.name}: {target.chosen['head']} on {', '.join(_read_by(target, manifest))}")
         names = ", ".join(map(str, target.classes))
         say(f"{_TASKS[target.task]}{names}", f"{target.evaluation}", "")
         figures({"this model": target.metrics, **target.baselines})
         if target.interval is not None:
             say(f"95 % of new values lie within {target.interval:.4g} of what it says")
+
+
+def _read_by(target: Any, manifest: Any) -> list[str]:
+    """Layers with their pooling; of an ensemble the networks."""
+    if manifest.members:
+        return list(manifest.layers_of(target))
+    columns = [manifest.network.columns[i] for i in target.columns]
+    return [f"{column.layer} ({column.pooling})" for column in columns]
 
 
 def _data(info: Any) -> None:

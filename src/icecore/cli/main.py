@@ -12,6 +12,7 @@ from icecore.cli import (
     backbones,
     compare,
     demo,
+    ensemble,
     evaluate,
     extract,
     fine_tune,
@@ -42,6 +43,7 @@ app.command(name="fine-tune")(fine_tune.fine_tune)
 app.command()(predict.predict)
 app.command()(evaluate.evaluate)
 app.command()(compare.compare)
+app.command()(ensemble.ensemble)
 app.command()(report.report)
 app.command()(extract.extract)
 app.command()(rank.rank)

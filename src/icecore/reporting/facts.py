@@ -20,8 +20,11 @@ def lead(manifest: Manifest) -> str:
     noun = modality_named(manifest.modality).noun
     does = words.listed([_does(target.task, len(target.classes), target.name) for target in manifest.targets], 3)
     features = "fine-tuned" if manifest.changes else "frozen"
+    if manifest.members:
+        names = words.listed([network.id for network in manifest.networks], 4)
+        return f"{len(manifest.members)} small models that together {does} of {noun}, on the networks {names}."
     return (
-        f"A small model that {does} of {noun}, on {features} features of the pretrained network {manifest.backbone.id}."
+        f"A small model that {does} of {noun}, on {features} features of the pretrained network {manifest.network.id}."
     )
 
 
@@ -49,15 +52,15 @@ def _data(manifest: Manifest, evidence: Evidence | None) -> Iterator[tuple[str, 
 
 
 def _network(manifest: Manifest) -> Iterator[tuple[str, str]]:
-    backbone = manifest.backbone
-    yield "Network", backbone.id
-    where = f" ({backbone.licence_source})" if backbone.licence_source else ""
-    yield "Licence of its weights", f"{backbone.licence}{where}"
-    if backbone.source:
-        yield "Where they came from", backbone.source
-    yield "Precision", backbone.precision
-    simple = {name: value for name, value in backbone.preprocessing.items() if not isinstance(value, dict)}
-    yield "Preprocessing", json.dumps(simple, ensure_ascii=False)[:400]
+    for backbone in manifest.networks:
+        yield "Network", backbone.id
+        where = f" ({backbone.licence_source})" if backbone.licence_source else ""
+        yield "Licence of its weights", f"{backbone.licence}{where}"
+        if backbone.source:
+            yield "Where they came from", backbone.source
+        yield "Precision", backbone.precision
+        simple = {name: value for name, value in backbone.preprocessing.items() if not isinstance(value, dict)}
+        yield "Preprocessing", json.dumps(simple, ensure_ascii=False)[:400]
     for change in manifest.changes:
         yield (
             "Fine-tuned",
@@ -68,7 +71,7 @@ def _network(manifest: Manifest) -> Iterator[tuple[str, str]]:
 def _heads(manifest: Manifest) -> Iterator[tuple[str, str]]:
     several = len(manifest.targets) > 1
     for target in manifest.targets:
-        layers = words.listed([f"{manifest.backbone.columns[i].layer}" for i in target.columns], 4)
+        layers = words.listed(manifest.layers_of(target), 4)
         yield f"Head of {target.name}" if several else "Head", f"{target.chosen.get('head', '')} on {layers}"
         if target.chosen.get("because"):
             yield "Chosen because", str(target.chosen["because"])

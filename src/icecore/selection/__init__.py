@@ -28,6 +28,7 @@ from icecore.selection.rows import spread_order
 from icecore.selection.scoring import ScoredCandidate
 from icecore.selection.splitting import HeldOut, held_out, test_apart, unseen_of_known
 from icecore.selection.standing import Heat, Standing, going_on, standings
+from icecore.selection.uniting import Mix, United, unite
 from icecore.selection.versus import Versus
 
 __all__ = [
@@ -44,10 +45,12 @@ __all__ = [
     "Layer",
     "LayerScore",
     "Mended",
+    "Mix",
     "Nested",
     "Probed",
     "ScoredCandidate",
     "Standing",
+    "United",
     "Versus",
     "are_shares",
     "choose",
@@ -66,5 +69,6 @@ __all__ = [
     "spread_order",
     "standings",
     "test_apart",
+    "unite",
     "unseen_of_known",
 ]

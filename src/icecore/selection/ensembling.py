@@ -9,7 +9,7 @@ is in the library, which leaves less to chance.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +20,13 @@ from icecore.heads.ensemble import Ensemble, Member
 from icecore.heads.steps import Softmax
 from icecore.heads.sweeping import says_probabilities
 from icecore.selection.candidates import Candidate, names_of, widths_of
+from icecore.tasks.base import TINY
 
 if TYPE_CHECKING:
     from icecore.selection.candidates import Layer
 
 _ROUNDS = 25
 _LEAST_GAIN = 1e-4  # of the log loss: no more are picked for less
-_TINY = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,15 +59,34 @@ def pick(tried: Sequence[Tried], y: np.ndarray, weights: np.ndarray, *, rounds: 
         {1: 1.0}
     """
     own = np.stack([one.proba[np.arange(len(y)), y] for one in tried]).astype(np.float64)  # (candidates, n)
+    return greedy(own, lambda mean: -np.log(np.maximum(mean, TINY)), weights, rounds=rounds)
+
+
+def greedy(
+    said: np.ndarray, loss: Callable[[np.ndarray], np.ndarray], weights: np.ndarray, *, rounds: int = _ROUNDS
+) -> dict[int, float]:
+    """The share of each candidate in the mean that loses least; the largest first, they sum to one.
+
+    Args:
+        said: what each candidate says of rows that it has not seen, (candidates, n, ...).
+        loss: of means (candidates, n, ...), for each row (candidates, n).
+        weights: of the rows, (n,).
+        rounds: how many are picked, with replacement.
+
+    Example:
+        >>> numbers = np.array([[1.0, 3.0], [3.0, 5.0], [9.0, 9.0]])
+        >>> greedy(numbers, lambda mean: (mean - [2.0, 4.0]) ** 2, np.ones(2))
+        {0: 0.5, 1: 0.5}
+    """
     shares = weights / weights.sum()
-    total = np.zeros(len(y))
+    total = np.zeros(said.shape[1:])
     picked: list[int] = []
     reached: list[float] = []
     for number in range(1, rounds + 1):
-        losses = -np.log(np.maximum((total + own) / number, _TINY)) @ shares
+        losses = loss((total + said) / number) @ shares
         picked.append(int(losses.argmin()))
         reached.append(float(losses.min()))
-        total += own[picked[-1]]
+        total += said[picked[-1]]
     enough = int(np.argmax(np.array(reached) <= min(reached) + _LEAST_GAIN)) + 1
     picked = picked[:enough]
     counts = np.bincount(picked)

@@ -20,6 +20,7 @@ ClassWeight = Literal["balanced"] | None
 AnyHead: TypeAlias = Head | Regressor
 Tries = Sequence[tuple[Any, Sequence[float | None]]]
 Metrics = dict[str, "Estimate | None"]
+TINY = 1e-6  # the least probability that a loss knows
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,12 @@ class Task:
     def floor(self, y: np.ndarray) -> np.ndarray:
         """What a model says, (width,), that knows nothing but the labels of the training rows."""
         raise NotImplementedError
+
+    def loss(self, y: np.ndarray, said: np.ndarray) -> np.ndarray:
+        """What each row costs, (..., n), by what models say of it, (..., n, width): minus the log of the probability of
+        what is true.
+        """
+        return np.asarray(-np.log(np.maximum(said[..., np.arange(len(y)), y], TINY)))
 
     def metrics(
         self,

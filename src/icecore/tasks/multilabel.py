@@ -12,7 +12,7 @@ import numpy as np
 from icecore import heads
 from icecore.errors import DataError
 from icecore.evaluation import label_set_metrics, precisions
-from icecore.tasks.base import ClassWeight, Metrics, Task, Tries
+from icecore.tasks.base import TINY, ClassWeight, Metrics, Task, Tries
 from icecore.tasks.classification import sorted_labels, spellings
 
 if TYPE_CHECKING:
@@ -111,6 +111,11 @@ class Multilabel(Task):
     def achieved(self, y: np.ndarray, said: np.ndarray) -> np.ndarray:
         """See `Task.achieved`."""
         return np.asarray(self.gains(y, said[:, : len(self.classes)][None], None)[0])
+
+    def loss(self, y: np.ndarray, said: np.ndarray) -> np.ndarray:
+        """See `Task.loss`: the mean over all labels, each a question of its own."""
+        p = np.clip(said[..., : len(self.classes)], TINY, 1 - TINY)
+        return np.asarray(-np.where(y > 0, np.log(p), np.log(1 - p)).mean(axis=-1))
 
     def says(self, head: Any, X: np.ndarray) -> np.ndarray:
         """See `Task.says`: probabilities (n, k), then thresholds (n, k)."""

@@ -102,6 +102,10 @@ class Regression(Task):
         """See `Task.achieved`."""
         return np.asarray(self.gains(y, said[:, 0][None], None)[0])
 
+    def loss(self, y: np.ndarray, said: np.ndarray) -> np.ndarray:
+        """See `Task.loss`: the squared error in units of the variance."""
+        return np.asarray(np.square(said[..., 0] - y) / (float(np.var(y)) or 1.0))
+
     def fit(self, head: Any, X: np.ndarray, y: np.ndarray) -> AnyHead:
         """See `Task.fit`."""
         fitted: AnyHead = head.fit(X, y)
