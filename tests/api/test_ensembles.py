@@ -71,11 +71,12 @@ def test_halves_are_better_together(report, members):
 
 
 def test_it_predicts_the_weighted_mean(both, members, report, new, store):
-    """Of what its members say; and is better than each on new pictures."""
+    """Of the logs of what its members say; and is better than each on new pictures."""
     each = [TransferModel.load(path, store=store) for path in members]
     said = [model.predict(new).probabilities for model in each]
-    mean = sum(share * own for share, own in zip(report.targets[0].shares, said, strict=True))
-    np.testing.assert_allclose(both.predict(new).probabilities, mean, atol=1e-6)
+    mean = np.exp(sum(share * np.log(own) for share, own in zip(report.targets[0].shares, said, strict=True)))
+    expected = mean / mean.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(both.predict(new).probabilities, expected, atol=1e-6)
     accuracy = both.evaluate(new, progress=False).metrics["label"]["accuracy"].value
     assert accuracy > max(model.evaluate(new, progress=False).metrics["label"]["accuracy"].value for model in each)
 

@@ -24,7 +24,8 @@ def test_models_that_err_apart_are_better_together():
     assert set(found.mix.shares) == {0, 1}
     assert 0.3 < found.mix.shares[0] < 0.7
     np.testing.assert_allclose(found.together.sum(axis=1), 1)
-    np.testing.assert_allclose(found.mix.says(said).sum(axis=1), 1)
+    task = Classification(("a", "b", "c"))
+    np.testing.assert_allclose(found.mix.says(task.to_average(said), task).sum(axis=1), 1)
 
 
 def test_chance_is_no_gain():
@@ -83,7 +84,8 @@ def test_several_labels_get_thresholds_of_their_own():
     assert found.together.shape == (400, 6)
     assert found.mix.thresholds.shape == (3,)
     assert len(np.unique(found.together[:, 3])) == 5  # one a fold
-    assert found.best.says(said).shape == (400, 6)
+    task = Multilabel(("a", "b", "c"))
+    assert found.best.says(task.to_average(said), task).shape == (400, 6)
 
 
 def test_ordered_classes_gain_in_ranks():
@@ -102,3 +104,10 @@ def test_a_class_of_one_item_is_not_scored_and_too_few_are_told():
     assert found.scored.tolist() == [True] * 40 + [False]
     with pytest.raises(DataError, match="No class has two different items"):
         unite(np.full((2, 2, 2), 0.5), np.array([0, 1]), Classification((0, 1)), np.arange(2))
+
+
+@pytest.mark.parametrize("task", [Classification((0, 1, 2)), Ordinal((0, 1, 2)), Multilabel((0, 1, 2)), Regression()])
+def test_a_mean_of_one_is_what_it_says(task):
+    """To the unit of averages and back nothing changes, at the ends neither."""
+    said = np.array([[0.2, 0.3, 0.5], [1.0, 0.0, 0.0]])
+    np.testing.assert_allclose(task.from_average(task.to_average(said)), said, atol=3e-6)

@@ -127,7 +127,7 @@ def _about(members: Sequence[Member], mix: Mix, report: TargetEnsemble, task: Ta
     parts = [{"model": members[number].name, "weight": round(share, 4)} for number, share in mix.shares.items()]
     return {
         "columns": (),
-        "head": {"head": "mean of models"}
+        "head": {"head": "mean_of_models.v1"}
         | ({} if mix.thresholds is None else {"thresholds": [float(each) for each in mix.thresholds]}),
         "chosen": {
             "head": f"mean of {len(names)} models" if several else f"the model {names[0]}",

@@ -21,6 +21,7 @@ from icecore.data import Dataset
 from icecore.evaluation import Typicality
 from icecore.features import Features
 from icecore.store import Store
+from icecore.tasks import task_of
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Together(Features):
 
 
 class EnsemblePredictor(Predictor):
-    """Several models as one: the weighted mean of their probabilities, or of their numbers.
+    """Several models as one: the weighted mean of the logs of their probabilities, or of their numbers.
 
     Args:
         manifest: that of the ensemble.
@@ -95,14 +96,15 @@ class EnsemblePredictor(Predictor):
         """
         if not isinstance(features, Together):
             raise TypeError("an ensemble reads what its own `features` gave")
-        k = max(1, len(target.classes))
-        said, p_values = np.zeros((len(features), k)), []
+        k, task = max(1, len(target.classes)), task_of(target.task, target.classes)
+        total, p_values = np.zeros((len(features), k)), []
         for member, about, own in zip(self.members, self.manifest.members, features.each, strict=True):
             if weight := about.weights.get(target.name, 0.0):
                 theirs = next(one for one in member.manifest.targets if one.name == target.name)
                 answer, p_value = member._judged(own, theirs, familiar=familiar)  # noqa: SLF001 - of the same family
-                said += weight * answer[:, :k]
+                total += weight * task.to_average(answer[:, :k])
                 p_values += [] if p_value is None else [p_value]
+        said = task.from_average(total)
         if target.task == "multilabel":
             said = np.hstack([said, np.broadcast_to(target.head["thresholds"], said.shape)])
         return said, np.mean(p_values, axis=0) if p_values else None

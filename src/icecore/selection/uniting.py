@@ -1,8 +1,10 @@
 """Finished models as one: the weighted mean of what they say, against the best of them alone.
 
-Each model brings what it said of items that it had not seen. On these the shares are picked greedily (`ensembling`), by
-the loss of the task. Whether that pays is told by rows that took no part: in every fold both the shares and the best
-single model are chosen on the other folds, as stacked generalisation does (Wolpert 1992).
+Numbers are averaged as they are, probabilities by their logs: in such a pool (Genest and Zidek 1986) a model that is
+sure overrules others that are not. Each model brings what it said of items that it had not seen. On these the shares
+are picked greedily (`ensembling`), by the loss of the task. Whether that pays is told by rows that took no part: in
+every fold both the shares and the best single model are chosen on the other folds, as stacked generalisation does
+(Wolpert 1992).
 """
 
 from __future__ import annotations
@@ -36,9 +38,10 @@ class Mix:
     shares: Mapping[int, float]
     thresholds: np.ndarray | None = None
 
-    def says(self, said: np.ndarray) -> np.ndarray:
-        """(n, width), as a task has it, of what all models say (models, n, k)."""
-        mean = sum((share * said[one] for one, share in self.shares.items()), np.zeros(said.shape[1:]))
+    def says(self, values: np.ndarray, task: Task) -> np.ndarray:
+        """(n, width), as a task has it, of what all models say in the unit of its averages, (models, n, k)."""
+        total = sum((share * values[one] for one, share in self.shares.items()), np.zeros(values.shape[1:]))
+        mean = task.from_average(total)
         if self.thresholds is None:
             return mean
         return np.hstack([mean, np.broadcast_to(self.thresholds, mean.shape)])
@@ -96,19 +99,19 @@ def unite(
         >>> found.pays, sorted(found.mix.shares)
         (True, [0, 1])
     """
-    said, shape = np.asarray(said, np.float64), (len(y), task.width)
+    values, shape = task.to_average(np.asarray(said, np.float64)), (len(y), task.width)
     together, alone = np.full(shape, np.nan), np.full(shape, np.nan)
     each = np.full((len(said), *shape), np.nan)
     for train, test in folds(task.strata(y), groups, n_splits=n_splits, seed=seed):
-        part = said[:, train], y[train], task, groups[train]
-        together[test] = _picked(*part).says(said[:, test])
+        part = values[:, train], y[train], task, groups[train]
+        together[test] = _picked(*part).says(values[:, test], task)
         for number in range(len(said)):
-            each[number, test] = _one(number, *part[:3]).says(said[:, test])
+            each[number, test] = _one(number, *part[:3]).says(values[:, test], task)
         alone[test] = each[_best(*part), test]
     scored = ~np.isnan(together[:, 0])
     gain = _gain(y[scored], together[scored], alone[scored], task, groups[scored])
-    best = _one(_best(said, y, task, groups), said, y, task)
-    return United(_picked(said, y, task, groups), best, together, alone, each, scored, gain)
+    best = _one(_best(values, y, task, groups), values, y, task)
+    return United(_picked(values, y, task, groups), best, together, alone, each, scored, gain)
 
 
 def _gain(y: np.ndarray, together: np.ndarray, alone: np.ndarray, task: Task, groups: np.ndarray) -> Estimate:
@@ -116,22 +119,23 @@ def _gain(y: np.ndarray, together: np.ndarray, alone: np.ndarray, task: Task, gr
     return difference(task.achieved(y, together), task.achieved(y, alone), groups)
 
 
-def _picked(said: np.ndarray, y: np.ndarray, task: Task, groups: np.ndarray) -> Mix:
-    return _mixed(greedy(said, lambda mean: task.loss(y, mean), _weights(groups)), said, y, task)
+def _picked(values: np.ndarray, y: np.ndarray, task: Task, groups: np.ndarray) -> Mix:
+    shares = greedy(values, lambda mean: task.loss(y, task.from_average(mean)), _weights(groups))
+    return _mixed(shares, values, y, task)
 
 
-def _best(said: np.ndarray, y: np.ndarray, task: Task, groups: np.ndarray) -> int:
-    return int((task.loss(y, said) @ _weights(groups)).argmin())
+def _best(values: np.ndarray, y: np.ndarray, task: Task, groups: np.ndarray) -> int:
+    return int((task.loss(y, task.from_average(values)) @ _weights(groups)).argmin())
 
 
-def _one(number: int, said: np.ndarray, y: np.ndarray, task: Task) -> Mix:
-    return _mixed({number: 1.0}, said, y, task)
+def _one(number: int, values: np.ndarray, y: np.ndarray, task: Task) -> Mix:
+    return _mixed({number: 1.0}, values, y, task)
 
 
-def _mixed(shares: Mapping[int, float], said: np.ndarray, y: np.ndarray, task: Task) -> Mix:
+def _mixed(shares: Mapping[int, float], values: np.ndarray, y: np.ndarray, task: Task) -> Mix:
     if not isinstance(task, Multilabel):
         return Mix(shares)
-    return Mix(shares, tuned_thresholds(Mix(shares).says(said), y.astype(bool)))
+    return Mix(shares, tuned_thresholds(Mix(shares).says(values, task), y.astype(bool)))
 
 
 def _weights(groups: np.ndarray) -> np.ndarray:

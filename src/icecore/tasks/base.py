@@ -122,6 +122,15 @@ class Task:
         """
         return np.asarray(-np.log(np.maximum(said[..., np.arange(len(y)), y], TINY)))
 
+    def to_average(self, said: np.ndarray) -> np.ndarray:
+        """What models say of rows, (..., k), in the unit in which it is averaged: logs of probabilities."""
+        return np.asarray(np.log(np.maximum(said, TINY)))
+
+    def from_average(self, values: np.ndarray) -> np.ndarray:
+        """Means of these (..., k) as what a model says: probabilities that sum to one."""
+        shares = np.exp(values - values.max(axis=-1, keepdims=True))
+        return np.asarray(shares / shares.sum(axis=-1, keepdims=True))
+
     def metrics(
         self,
         y: np.ndarray,

@@ -117,6 +117,15 @@ class Multilabel(Task):
         p = np.clip(said[..., : len(self.classes)], TINY, 1 - TINY)
         return np.asarray(-np.where(y > 0, np.log(p), np.log(1 - p)).mean(axis=-1))
 
+    def to_average(self, said: np.ndarray) -> np.ndarray:
+        """See `Task.to_average`: the log-odds of each label."""
+        p = np.clip(said, TINY, 1 - TINY)
+        return np.asarray(np.log(p) - np.log1p(-p))
+
+    def from_average(self, values: np.ndarray) -> np.ndarray:
+        """See `Task.from_average`: the probability of each label."""
+        return np.asarray(1 / (1 + np.exp(-values)))
+
     def says(self, head: Any, X: np.ndarray) -> np.ndarray:
         """See `Task.says`: probabilities (n, k), then thresholds (n, k)."""
         proba = head.predict_proba(X)

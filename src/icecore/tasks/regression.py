@@ -106,6 +106,14 @@ class Regression(Task):
         """See `Task.loss`: the squared error in units of the variance."""
         return np.asarray(np.square(said[..., 0] - y) / (float(np.var(y)) or 1.0))
 
+    def to_average(self, said: np.ndarray) -> np.ndarray:
+        """See `Task.to_average`: numbers as they are."""
+        return said
+
+    def from_average(self, values: np.ndarray) -> np.ndarray:
+        """See `Task.from_average`."""
+        return values
+
     def fit(self, head: Any, X: np.ndarray, y: np.ndarray) -> AnyHead:
         """See `Task.fit`."""
         fitted: AnyHead = head.fit(X, y)
