@@ -30,6 +30,21 @@ _BERT = _SMALL | {
 _DISTIL = _SMALL | {"dim": 32, "n_layers": 3, "n_heads": 2, "hidden_dim": 64, "max_position_embeddings": 40}
 _T5 = _SMALL | {"d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 3, "num_heads": 2}
 _GPT = {"vocab_size": _SMALL["vocab_size"], "n_embd": 32, "n_layer": 3, "n_head": 2, "n_positions": 40}
+_BART = _SMALL | {
+    "d_model": 32,
+    "encoder_layers": 3,
+    "decoder_layers": 1,
+    "encoder_ffn_dim": 64,
+    "decoder_ffn_dim": 64,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2,
+    "max_position_embeddings": 40,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "decoder_start_token_id": 2,
+    "forced_eos_token_id": 2,
+}
+_XLNET = {"vocab_size": _SMALL["vocab_size"], "d_model": 32, "n_layer": 3, "n_head": 2, "d_inner": 64}
 _LLAMA = _BERT | {"num_key_value_heads": 1, "pad_token_id": None}
 FAMILIES: dict[str, tuple[str, str, str, Mapping[str, Any]]] = {
     "bert": ("Bert", "Model", "both", _BERT),
@@ -55,13 +70,18 @@ CROSSING: dict[str, tuple[str, str, str, Mapping[str, Any]]] = {
     ),
     "mpnet": ("MPNet", "Model", "both", _BERT | {"max_position_embeddings": 41}),
 }
+# Whose class is none of the encoder's, or whose layers have the tokens first.
+OTHERS: dict[str, tuple[str, str, str, Mapping[str, Any]]] = {
+    "bart": ("Bart", "ForConditionalGeneration", "both", _BART),
+    "xlnet": ("XLNet", "LMHeadModel", "both", _XLNET),
+}
 
 
 def write_network(name: str, folder: Path) -> Path:
     """A network of a family; `sentence` is a BERT as a folder of sentence-transformers."""
     transformers = extras.require("transformers", "hf")
     transformers.utils.logging.disable_progress_bar()
-    family, kind, frame, config = (FAMILIES | CROSSING)["bert-words" if name == "sentence" else name]
+    family, kind, frame, config = (FAMILIES | CROSSING | OTHERS)["bert-words" if name == "sentence" else name]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(7)
         module = getattr(transformers, f"{family}{kind}")(getattr(transformers, f"{family}Config")(**config))

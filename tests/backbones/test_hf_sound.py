@@ -37,6 +37,7 @@ TINY = {
     "hubert-layer": ("Hubert", "Model", _BODY | _CONV | _LAYER),
     "wavlm": ("WavLM", "Model", _BODY | _CONV),
     "wavlm-layer": ("WavLM", "Model", _BODY | _CONV | _LAYER),
+    "data2vec": ("Data2VecAudio", "Model", _BODY | _CONV | {"num_conv_pos_embeddings": 3, "conv_pos_kernel_size": 5}),
     "sew": ("SEW", "Model", _BODY | _CONV | _SEW),
     "whisper": ("Whisper", "Model", _WHISPER),
     "whisper-speech": ("Whisper", "ForConditionalGeneration", _WHISPER),

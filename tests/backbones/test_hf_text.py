@@ -216,3 +216,22 @@ def test_random_weights_and_a_preprocessing_of_ones_own(folder):
     assert len(set(digests)) == 3
     with pytest.raises(PreprocessingError, match="its own tokenizer"):
         load(f"hf:{folder('bert')}", preprocess=object(), device="cpu")
+
+
+@pytest.mark.parametrize("name", ["bart", "xlnet"])
+def test_an_encoder_beside_a_decoder_and_one_with_tokens_first(name, tmp_path):
+    """Their last hidden states, each text as alone; BART's decoder is left off, and it is saved whole."""
+    transformers = extras.require("transformers", "hf")
+    write_network(name, tmp_path / "net")
+    net = load(f"hf:{tmp_path / 'net'}", device="cpu")
+    module = transformers.AutoModel.from_pretrained(tmp_path / "net").eval()
+    module = module.get_encoder() if name == "bart" else module
+    tokens = transformers.AutoTokenizer.from_pretrained(tmp_path / "net")
+    with torch.no_grad():
+        states = [module(**tokens(text, return_tensors="pt")).last_hidden_state for text in TEXTS]
+    expected = torch.cat([state[:, net.preprocessing.prefix_tokens :].mean(1) for state in states])
+    assert close(run(net, TEXTS)["last"], expected)
+    assert len(blocks(net)) == (3 if name == "bart" else 0)
+    save(net, tmp_path / "saved")
+    again = load_saved(net.id, tmp_path / "saved", net.preprocessing.value, "cpu")
+    assert torch.equal(run(again, TEXTS)["last"], run(net, TEXTS)["last"])

@@ -116,7 +116,7 @@ def test_other_files_are_ignored_and_counted(tmp_path):
     assert data.notes == (
         "Ignored 4 files that are not images: 2 .txt, 1 without extension, 1 .csv.",
         "Ignored 4 hidden entries.",
-        "No images in empty.",
+        "No images in the folder empty.",
     )
     with pytest.raises(BadItemError, match="not an image: starts with b'not a picture'"):
         load(data.inputs[1])

@@ -159,7 +159,7 @@ names = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]
 
 @pytest.mark.parametrize("form", FORMATS)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
-@given(labels=st.lists(names, min_size=1, max_size=8))
+@given(labels=st.lists(names.filter(lambda name: not name.isspace()), min_size=1, max_size=8))
 def test_any_label_survives_a_round_trip(tmp_path, form, labels):
     """Quotes, separators, new lines, white space and any Unicode in labels come back as they were written."""
     write_picture(tmp_path / "a.png")
@@ -178,9 +178,9 @@ def test_any_name_and_label_keep_their_rows(tmp_path, rows):
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_words_for_nothing_are_labels(tmp_path, form):
-    """Only what is empty is missing: `NA`, `null` and `nan` are words like others."""
+    """Only what is blank is missing: beside words `NA`, `null` and `nan` are words like others."""
     write_picture(tmp_path / "a.png")
-    words = ["NA", "N/A", "null", "nan", "None", " ", "true", "1e5", "2020-01-01"]
+    words = ["NA", "N/A", "null", "nan", "None", "true", "1e5", "2020-01-01"]
     data = read(write_table(tmp_path / f"t.{form}", [("a.png", word) for word in words]))
     assert data.targets["label"].tolist() == words
 

@@ -127,3 +127,16 @@ def test_a_manifest_names_its_task():
     assert task_of("multilabel", ["a", "b"]).width == 4
     assert task_of("regression", []) == Regression()
     assert Multilabel(("a",)).described == "1 label, several a row"
+
+
+def test_labels_that_may_be_none_or_the_same_are_named():
+    """A class called NaN, and classes that differ in capitals alone, are said aloud; others are not."""
+    values = column(["NaN"] * 12 + ["Cat"] * 12 + ["cat"] * 12 + ["dog"] * 12)
+    said = remarks("pet", learned("pet", values), values, asked=False)
+    assert said == [
+        "'pet': 12 items are of the class 'NaN'; if that means that there is no label, leave it empty.",
+        "'pet': 'Cat' and 'cat' differ in capitals or blanks alone and are taken as different classes. "
+        "Write them alike if they are one.",
+    ]
+    values = column(["cat"] * 12 + ["dog"] * 12)
+    assert remarks("pet", learned("pet", values), values, asked=False) == []

@@ -190,3 +190,16 @@ def test_columns_below_the_cut_are_shared_with_the_parent(tmp_path, pictures):
     shared = model.net.extract_features(pictures, layers=["blocks.1"], **options)
     assert (below.report.computed, shared.report.computed, shared.report.reused) == (80, 0, 80)
     assert model.net.extract_features(pictures, layers=["blocks.2"], **options).report.computed == 80
+
+
+def test_a_model_on_inner_layers_is_tuned_saved_and_predicts(tmp_path):
+    """What read blocks reads `last` when tuned, which is a vector in the bundled network: it predicts, loaded too."""
+    pictures = write_colours(tmp_path / "pictures", 4)
+    model = TransferModel("icecore:vision-s@random", head="ridge", layers=[0, 1], store=tmp_path / "store")
+    model.fit(pictures, folds=2, repeats=1, progress=False)
+    model.fine_tune(pictures, unfreeze=1, folds=1, epochs=1, keep=True, progress=False)
+    (column,) = model.manifest.backbone.columns
+    assert (column.layer, column.pooling) == ("last", "none")
+    before = model.predict(pictures).probabilities
+    loaded = TransferModel.load(model.save(tmp_path / "m"), store=tmp_path / "other")
+    np.testing.assert_allclose(loaded.predict(pictures).probabilities, before, atol=1e-5)

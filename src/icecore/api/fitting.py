@@ -261,7 +261,9 @@ def _how(result: Nested | HeldOut, labels: Labels, settings: Settings, *, given_
     times = f"{repeats} times " if repeats > 1 else ""
     nested_choice = ", choice made anew in each" if result.choice.table else ""
     untested = int((~result.out_of_fold.tested).sum())
-    left = f"; {untested} items alone in their class are not scored" if untested else ""
+    left = (
+        f"; {untested:,} item{'s are' if untested > 1 else ' is'} alone in a class, and not scored" if untested else ""
+    )
     return f"{times}{settings.folds} stratified folds{nested_choice}{left}"
 
 

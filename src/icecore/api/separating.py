@@ -172,7 +172,7 @@ def _without_leaks(splits: np.ndarray, found: Sequence[Leaks], names: _Names) ->
         are = (
             "items are, or nearly are, or belong to ones"
             if len(one) > 1
-            else "item is, or nearly is, or belongs to one"
+            else "items is, or nearly is, or belongs to one"
         )
         notes.append(
             f"{len(one):,} of the {one.total:,} {one.split} {are} among those before them "

@@ -23,7 +23,7 @@ from icecore.backbones.extras import require
 from icecore.data import Dataset, read
 from icecore.errors import DataError, TrainingError, UsageError
 from icecore.features import Features, Progress, Silent, tell
-from icecore.prefix import Cutter, prefix_key
+from icecore.prefix import Cutter, canonical_pooling, prefix_key
 from icecore.store import Store
 from icecore.tasks import AnyHead, task_of
 from icecore.training.boundaries import Prepared, prepare
@@ -254,8 +254,9 @@ def _start(predictor: Predictor, target: TargetRef, settings: TrainingSettings) 
 
 
 def _pooling(predictor: Predictor) -> str:
-    """How the model pools `last`, where it reads it."""
-    return next((column.pooling for column in predictor.columns if column.layer == LAST), "mean")
+    """How the model pools `last`, or would if it read it: a vector is not pooled."""
+    own = next((column.pooling for column in predictor.columns if column.layer == LAST), "mean")
+    return canonical_pooling(predictor.backbone.layers()[LAST], own)
 
 
 def _folds(request: Request, features: Features) -> int:

@@ -63,7 +63,7 @@ class Beside:
         count = 0 if self.unlike is None else int(np.count_nonzero(self.unlike))
         if not count or self.unlike is None:
             return ()
-        are = "input is" if count == 1 else "inputs are"
+        are = "inputs is" if 1 == count < len(self.unlike) else "input is" if count == 1 else "inputs are"
         return (
             f"{count:,} of {len(self.unlike):,} {are} {_UNLIKE} (of training items one in a hundred is so far from the "
             "others): what is said of such an input is a guess.",

@@ -183,7 +183,8 @@ class GraphBackbone:
         except RuntimeError as error:
             raise BackboneError(
                 f"{self.id} cannot run on an input of shape {self._item}: {error}.",
-                do="Give the preprocessing that the network expects with --preprocess FILE.",
+                do="Give the preprocessing that the network expects with --preprocess FILE; where channels come last, "
+                'it says "channels_last": true.',
             ) from error
         together = self._together(probe, alone)
         items, values = (1, alone) if together is None else (PROBE_ITEMS, together)

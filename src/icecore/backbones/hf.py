@@ -44,6 +44,11 @@ class TransformersProvider:
         checkpoint = Checkpoint.open(reference, trust_remote_code)
         if hf_towers.has_towers(checkpoint):
             return hf_towers.build(checkpoint, preprocess)
+        if hasattr(checkpoint.config, "audio_config") and hasattr(checkpoint.config, "text_config"):
+            raise BackboneError(
+                f"{reference} reads sounds and texts together ({type(checkpoint.config).__name__}).",
+                expected="One tower for sounds alone, such as Wav2Vec2, HuBERT, Whisper or AST.",
+            )
         takes = checkpoint.main_input
         if takes not in _BUILD:
             raise BackboneError(

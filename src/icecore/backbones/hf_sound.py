@@ -92,9 +92,10 @@ def _fixed(checkpoint: Checkpoint, front: LogMelPreprocessing) -> dict[str, Any]
 def _varying(config: Any) -> dict[str, Any]:
     """Where normalisation runs over time, or frames are squeezed, padding would be mixed in.
 
-    WavLM hands its mask to torch in a form that torch will stop taking, so it gets none.
+    Data2Vec's stack of positional convolutions smears padding. WavLM hands its mask to torch in a form that torch will
+    stop taking, so it gets none.
     """
-    mixes = config.feat_extract_norm == "group" or config.model_type in ("sew", "sew-d", "wavlm")
+    mixes = getattr(config, "feat_extract_norm", "group") == "group" or config.model_type in ("sew", "sew-d", "wavlm")
     return {
         "equal_lengths": mixes,
         "mask": None if mixes else "attention_mask",

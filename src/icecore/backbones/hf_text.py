@@ -47,10 +47,10 @@ def build(checkpoint: Checkpoint, preprocess: Preprocessing | None) -> TorchBack
     config = checkpoint.config
     if config.pad_token_id is None:  # classifiers of the GPT kind find the last word by it
         config.pad_token_id = tokens.tokenizer.pad_token_id or 0
-    module, notes = checkpoint.network(_class(checkpoint))
+    module, notes = _network(checkpoint)
     structure = {name: value for name, value in checkpoint.structure.items() if name != "is_encoder_decoder"}
     _without_cache(module)
-    about: dict[str, Any] = {"class": type(module).__name__, "config": structure}  # the class says what it encodes
+    about: dict[str, Any] = {"class": _named(module), "config": structure}  # the class says what it encodes
     sentences = checkpoint.has_file(MODULES)
     if sentences:
         seed = checkpoint.reference.seed
@@ -91,7 +91,42 @@ def _class(checkpoint: Checkpoint) -> Any:
     transformers, cls = checkpoint.transformers, checkpoint.cls
     if cls.__name__.endswith(("Classification", "EncoderModel")):
         return cls
-    return transformers.AutoModelForTextEncoding if checkpoint.config.is_encoder_decoder else transformers.AutoModel
+    known = type(checkpoint.config) in transformers.MODEL_FOR_TEXT_ENCODING_MAPPING
+    return (
+        transformers.AutoModelForTextEncoding
+        if checkpoint.config.is_encoder_decoder and known
+        else transformers.AutoModel
+    )
+
+
+def _network(checkpoint: Checkpoint) -> tuple[nn.Module, tuple[str, ...]]:
+    cls = _class(checkpoint)
+    module, notes = checkpoint.network(cls)
+    decodes = checkpoint.config.is_encoder_decoder and cls is checkpoint.transformers.AutoModel
+    return Encoder(module) if decodes else module, notes
+
+
+def _named(module: nn.Module) -> str:
+    return f"{type(module.whole[0]).__name__}.encoder" if isinstance(module, Encoder) else type(module).__name__
+
+
+class Encoder(nn.Module):
+    """The encoder of a network that has a decoder and no class without it: BART, Marian, Pegasus."""
+
+    base_model_prefix = ""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.whole = (model,)  # in a tuple: the decoder is no part of this
+        self.encoder = model.get_encoder()
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Any:
+        """The encoder's own output."""
+        return self.encoder(input_ids=input_ids, attention_mask=attention_mask)
+
+    def save_pretrained(self, folder: Any) -> None:
+        """Write the whole model."""
+        self.whole[0].save_pretrained(folder)
 
 
 def tokens_of(checkpoint: Checkpoint) -> TokenPreprocessing:
@@ -118,6 +153,7 @@ def tokens_of(checkpoint: Checkpoint) -> TokenPreprocessing:
 def _limit(config: Any, tokenizer: Any) -> int:
     """Tokens that the network can take at once."""
     positions = getattr(config, "max_position_embeddings", None) or _UNLIMITED
+    positions = positions if positions > 0 else _UNLIMITED  # XLNet says -1
     if any(name in config.model_type for name in _OFFSET):
         positions -= (config.pad_token_id or 0) + 1
     return int(min(tokenizer.model_max_length, positions, _UNLIMITED))

@@ -300,7 +300,8 @@ class TorchBackbone:
         except Exception as error:
             raise BackboneError(
                 f"{self.id} cannot run on an input of shape {_shapes(probe)}: {error}.",
-                do="Give the preprocessing that the network expects with --preprocess FILE.",
+                do="Give the preprocessing that the network expects with --preprocess FILE; where channels come last, "
+                'it says "channels_last": true.',
             ) from error
 
     def _probe(self) -> Any:

@@ -30,6 +30,9 @@ def backbones(
     if json:
         print_json({"backbones": [api.as_json(entry) for entry in entries]})
         return
+    if not entries:
+        say("No network that is listed here fits; any id of the hub can be used with hf: or timm:.")
+        return
     shown = entries[:_SHOWN]
     rows = [
         (e.id, " ".join([e.modality, " x ".join(map(str, e.input_size))]), millions(e.parameters), e.licence)

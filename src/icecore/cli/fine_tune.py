@@ -103,7 +103,8 @@ def _show(report: Any, loaded: Any) -> None:
     set_aside(report.bad_json())
     spent = report.seconds
     _show_search(report.search)
-    say(f"{report.items:,} items; trained {', '.join(report.unfrozen)} and what follows; {report.epochs} epochs kept")
+    kept = f"{report.epochs} epoch{'s' * (report.epochs != 1)} kept"
+    say(f"{report.items:,} items; trained {', '.join(report.unfrozen)} and what follows; {kept}")
     say(
         f"frozen part {spent['prefix']:.1f} s, training {spent['suffix']:.1f} s, evaluation {spent['evaluation']:.1f} s"
     )

@@ -97,7 +97,7 @@ def _data(info: Any) -> None:
     say(f"{info.source}: {info.items:,} good items, {len(info.bad)} bad")
     say(*(f"note: {note}" for note in info.notes))
     for name, classes in info.classes.items():
-        say("", f"{name}: {len(classes)} classes")
+        say("", f"{name}: {len(classes)} class{'es' * (len(classes) != 1)}")
         table(("class", "items"), classes.items(), right=(1,))
     for name, own in info.numbers.items():
         say("", f"{name}: numbers from {own.least:.4g} to {own.most:.4g}, mean {own.mean:.4g}, spread {own.spread:.4g}")

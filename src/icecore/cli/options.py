@@ -34,12 +34,12 @@ Layers = Annotated[
         help="Layer: a module path, last, logits, a block number (-1), all, or a pattern. May be repeated.",
     ),
 ]
-Pooling = Annotated[str, typer.Option(help="mean, max, gem, cls, last-token, flatten, none.")]
+Pooling = Annotated[str, typer.Option(help="mean, max, gem, grid, cls, last-token, flatten, none.")]
 Poolings = Annotated[
     list[str] | None,
     typer.Option(
         "--pooling",
-        help="mean (the default), max, gem, cls, last-token, flatten, none. May be repeated: one is chosen.",
+        help="mean (the default), max, gem, grid, cls, last-token, flatten, none. May be repeated: one is chosen.",
     ),
 ]
 InputCol = Annotated[

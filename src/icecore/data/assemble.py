@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from icecore.data.columns import split_name
+from icecore.data.gaps import gaps
 from icecore.data.grouping import group_numbers
 from icecore.data.items import BadItem, Dataset, Items, printable
 from icecore.data.labels import given_targets
@@ -125,7 +126,8 @@ def _where(mask: NDArray[np.bool_], reason: str) -> dict[int, str]:
 def _unlabelled(targets: Mapping[str, Values]) -> dict[int, str]:
     several = len(targets) > 1
     masks = {name: column.missing() for name, column in targets.items()}
-    return _first_reasons(*(_where(m, f"no label in {name!r}" if several else "no label") for name, m in masks.items()))
+    none = (_where(m, f"no label in {name!r}" if several else "no label") for name, m in masks.items())
+    return _first_reasons(*none, *map(gaps, targets.values()))
 
 
 def _unsplit(words: NDArray[Any] | None) -> dict[int, str]:

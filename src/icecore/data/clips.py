@@ -34,13 +34,15 @@ class Windowed:
 
 
 def resampled(sound: Sound, rate: int, quality: Quality) -> NDArray[np.float32]:
-    """The samples at another rate, by soxr. Raises BadItemError where they would be too many."""
+    """The samples at another rate, by soxr. Raises BadItemError where they would be too many, or none."""
     if sound.rate == rate:
         return sound.samples
     if sound.samples.size * rate > MAX_SAMPLES * sound.rate:
         raise BadItemError(f"more than {MAX_SAMPLES:,} samples at {rate} Hz, the most that is decoded")
-    remark(f"were resampled from {sound.rate:,} Hz to {rate:,} Hz")
     samples: NDArray[np.float32] = _soxr().resample(sound.samples, sound.rate, rate, quality)
+    if not samples.size:
+        raise BadItemError(f"too short: of {sound.samples.size} samples at {sound.rate} Hz none is left at {rate} Hz")
+    remark(f"were resampled from {sound.rate:,} Hz to {rate:,} Hz")
     return samples
 
 

@@ -171,6 +171,9 @@ def _by_name(names: Sequence[str] | Mapping[str, Values], wanted: Sequence[str])
 def _named(columns: Mapping[str, Values], name: str, source: str) -> str:
     if name in columns:
         return name
+    alike = [each for each in columns if each.strip().lower() == name.strip().lower()]
+    if len(alike) == 1:
+        return alike[0]
     close = difflib.get_close_matches(name, list(columns), n=3)
     raise DataError(
         f"{source} has no column {name!r}.",

@@ -65,7 +65,10 @@ def _header(path: Path, head: str) -> tuple[str, list[str]]:
     names = next(_first_rows(head, separator), head.splitlines()[:1])
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise DataError(f"{printable(str(path))} has more than one column called {', '.join(map(repr, twice))}.")
+        raise DataError(
+            f"{printable(str(path))} has more than one column called {', '.join(map(repr, twice))}.",
+            do="Give each column a name of its own in the first line.",
+        )
     return separator, names
 
 

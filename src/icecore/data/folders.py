@@ -128,7 +128,7 @@ def _doubts(found: Listing, depth: int, noun: str) -> tuple[str, ...]:
     tops = sorted({parts[0] for parts in found.files if len(parts) > 1})
     splits = [] if depth else [printable(top) for top in tops if split_name(top)]
     said = [
-        f"No {noun} in {_some(empty)}." if empty else "",
+        f"No {noun} in the folder{'s' * (len(empty) > 1)} {_some(empty)}." if empty else "",
         f"Took {_some(splits)} for a class, because not every folder beside it is a split." if splits else "",
     ]
     return tuple(note for note in said if note)

@@ -36,7 +36,7 @@ def read(
             WebDataset tars (one, a pattern, a list); a Hugging Face data set in memory or saved to a folder; a list of
             paths, arrays, file contents or PIL images; an array (n, height, width[, channels]); a pandas or polars data
             frame; or a `Dataset`, which is returned as it is. Where the inputs are texts, a list holds texts, and a
-            string of several words that is no path is one.
+            string of several words that is no path is one; without labels also a single word that looks like none.
         target: column, or columns, to predict; guessed where None.
         input_col: column of inputs; several, also as one string with commas, where an input has several parts (an image
             and a text). Guessed where None.
@@ -60,7 +60,7 @@ def read(
         return source
     if isinstance(source, str) and not source:  # to Path it would be the working folder
         raise DataError("Got an empty path.", expected="A folder, a table or a media file.")
-    if isinstance(source, str) and labelled is not True and _is_text(source, modality):
+    if isinstance(source, str) and labelled is not True and _is_text(source, modality, alone=labelled is False):
         source = [source]
     source = Path(source).expanduser() if isinstance(source, str | os.PathLike) else source
     columns = (target,) if isinstance(target, str) else tuple(target or ())
@@ -72,9 +72,12 @@ def read(
     raise _unknown(source)
 
 
-def _is_text(source: str, modality: str) -> bool:
-    """Whether a string is the input itself: of several words, and no path."""
-    if modality_named(modality).strings != "text" or len(source.split()) < 2:
+def _is_text(source: str, modality: str, *, alone: bool) -> bool:
+    """Whether a string is the input itself: no path, and of several words; or, where a single input can be meant
+    (`alone`), one that looks like no path either.
+    """
+    words = 1 if alone and not any(sign in source for sign in "./\\*{") else 2
+    if modality_named(modality).strings != "text" or len(source.split()) < words:
         return False
     try:
         return not Path(source).expanduser().exists()

@@ -44,10 +44,10 @@ class TableReader:
         path = Path(source)
         name, base = printable(str(path)), path.parent
         table = _read(path)
+        if table.columns and not any(map(len, table.columns.values())):
+            raise DataError(f"{name} has no rows.", expected="Column names in the first line, then one line an item.")
         chosen = roles(table.columns, options, source=name, base=str(base))
         values = input_values(table.columns, chosen.input)
-        if len(values) == 0:
-            raise DataError(f"{name} has no rows.", expected="Column names in the first line, then one line an item.")
         return assemble(
             values,
             options,

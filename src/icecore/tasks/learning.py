@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ TASKS: dict[str, type[Task]] = {task.name: task for task in (Classification, Mul
 _FEW_VALUES = 20  # different whole numbers up to which they are classes without a word
 _ROWS_A_VALUE = 5  # fewer rows than this for each different whole number make it a quantity
 _RARE = 10  # items of the rarest class, under which little can be known of it
+_NO_LABEL = frozenset(("nan", "na", "n/a", "<na>", "#n/a", "null", "?"))  # what missing labels are often written as
 _WORD = 100  # as many times rarer than the most frequent class is rare too
 
 
@@ -85,7 +87,29 @@ def remarks(name: str, task: Task, values: np.ndarray, *, asked: bool) -> list[s
         )
     if not asked and isinstance(task, Multilabel):
         said.append(f"{name!r} holds lists, so several labels a row are predicted.")
+    if isinstance(task, Classification):
+        said += _doubtful(name, values)
     return said + _rare(name, task, task.encode(values.tolist(), name))
+
+
+def _doubtful(name: str, values: np.ndarray) -> list[str]:
+    """Sentences where a class may be no label at all, or the same as another in other letters."""
+    counts = Counter(value for value in values.tolist() if isinstance(value, str))
+    said = [
+        f"{name!r}: {count:,} items are of the class {word!r}; if that means that there is no label, leave it empty."
+        for word, count in sorted(counts.items())
+        if word.lower() in _NO_LABEL
+    ]
+    spellings: dict[str, list[str]] = {}
+    for word in sorted(counts):
+        spellings.setdefault(" ".join(word.split()).casefold(), []).append(word)
+    twice = [" and ".join(map(repr, words)) for words in spellings.values() if len(words) > 1]
+    if twice:
+        said.append(
+            f"{name!r}: {twice[0]} differ in capitals or blanks alone and are taken as different classes"
+            f"{f'; so are {len(twice) - 1} more' if len(twice) > 1 else ''}. Write them alike if they are one."
+        )
+    return said
 
 
 def _rare(name: str, task: Task, y: np.ndarray) -> list[str]:
