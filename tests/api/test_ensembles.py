@@ -198,6 +198,20 @@ def test_items_are_matched_by_content(nets, members, data, store):
     assert "4 items have another label in some of the models" in found.notes[0]
 
 
+def test_fine_tuned_members_and_given_splits_take_part(nets, store, tmp_path):
+    """By the rows that they were compared on, or scored on: those that all have unseen decide."""
+    for split, seed, count in (("train", 0, 120), ("test", 1, 80)):
+        write_halves(tmp_path / "data" / split, count, seed=seed)
+    models = [fitted(tmp_path / "data", network, store) for network in nets.values()]
+    models[1].fine_tune(tmp_path / "data", unfreeze="all", epochs=1, keep=True, progress=False)
+    found = icecore.ensemble(models, out=tmp_path / "m.icecore", keep=True)
+    assert found.targets[0].items == 80
+    assert found.members[1].milliseconds is None
+    loaded = TransferModel.load(tmp_path / "m.icecore", store=store)
+    assert len(loaded.manifest.members) == 2
+    assert loaded.evaluate(tmp_path / "data", progress=False).metrics["label"]["accuracy"].value > 0.8
+
+
 @pytest.mark.parametrize(
     ("y", "said"),
     [

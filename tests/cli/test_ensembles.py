@@ -76,5 +76,7 @@ def test_what_takes_one_network_is_told(shell):
     why = shell("predict", "both.icecore", "new", "--explain", "why.html", "--store", "store")
     assert why.status == 2
     assert "says most" in why.err
+    two = shell("fit", "data", "-b", "icecore:vision-s", "-b", "icecore:vision-s@random")
+    assert (two.status, "Got 2 networks" in two.err, "`icecore ensemble` joins" in two.err) == (2, True, True)
     lone = shell("ensemble", "top.icecore")
     assert (lone.status, "Two or more" in lone.err) == (2, True)

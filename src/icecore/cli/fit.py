@@ -11,6 +11,7 @@ import typer
 from icecore.cli import options
 from icecore.cli.output import aside, bars, bytes_of, print_json, say, set_aside
 from icecore.cli.tables import doubtful, figures, learned
+from icecore.errors import UsageError
 
 _CALIBRATED = {"temperature": "temperature scaling", "isotonic": "isotonic regression for each class"}
 _LIKE = {"image": "PHOTO.jpg", "sound": "SOUND.wav", "text": "'a text like those'", "image+text": "PAIRS.csv"}
@@ -86,7 +87,7 @@ def fit(
     from icecore import api
 
     model = api.fit(
-        data, backbone=backbone, out=out, head=head, layers=layer, pooling=pooling or "mean",
+        data, backbone=_only(backbone), out=out, head=head, layers=layer, pooling=pooling or "mean",
         class_weight="balanced" if balanced else None, folds=folds, repeats=repeats, ensemble=ensemble, seed=seed,
         include_backbone=include_backbone, evidence=evidence, group=group, calibrate=calibrate,
         learning_curve=learning_curve, target=target, task=task, order=order,
@@ -99,6 +100,17 @@ def fit(
         print_json(model.report.to_json())
     else:
         show(model, out)
+
+
+def _only(backbones: list[str] | None) -> str | None:
+    """The network that was named, if any. Raises UsageError for several, of which a shell would take the last."""
+    if backbones and len(backbones) > 1:
+        raise UsageError(
+            f"Got {len(backbones)} networks: {', '.join(backbones)}.",
+            expected="One; a model is fitted on one network.",
+            do="`icecore rank` says which is best; `icecore ensemble` joins models that were fitted on each.",
+        )
+    return backbones[0] if backbones else None
 
 
 def show(model: Any, out: Path | None, beside: Mapping[str, Any] | None = None) -> None:

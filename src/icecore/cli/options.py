@@ -12,7 +12,7 @@ Backbone = Annotated[
     str, typer.Option("--backbone", "-b", help="Pretrained network: provider:name[@revision], a local folder or file.")
 ]
 BackboneOrBundled = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         "--backbone",
         "-b",
