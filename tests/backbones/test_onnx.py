@@ -55,6 +55,31 @@ def test_what_it_says_of_itself(name, tmp_path):
     assert (net.modality, net.licence.name, net.backbone.source) == ("image", "mit", str(tmp_path / "net.onnx"))
 
 
+def test_how_many_numbers_its_weights_are(name, tmp_path):
+    """Those of the initialisers; a graph quantised afterwards has as many, its scales and shapes are not counted."""
+    from onnxruntime.quantization import QuantFormat, quantize_dynamic, quantize_static
+    from onnxruntime.quantization.calibrate import CalibrationDataReader
+
+    class Reader(CalibrationDataReader):
+        def __init__(self):
+            self.left = [{"x": np.random.default_rng(0).normal(size=(1, 3, 32, 32)).astype(np.float32)}]
+
+        def get_next(self):
+            return self.left.pop() if self.left else None
+
+    count = 8 * 27 + 8 * 72 + 8 * 72 + 32 + 4
+    assert PretrainedModel.load(name, device="cpu").backbone.parameters == count
+    whole, file = str(tmp_path / "net.onnx"), str(tmp_path / "small.onnx")
+    (tmp_path / "small.json").write_text((tmp_path / "preprocess.json").read_text("utf-8"), "utf-8")
+    for quantised in (
+        lambda: quantize_static(whole, file, Reader(), quant_format=QuantFormat.QDQ, per_channel=True),
+        lambda: quantize_static(whole, file, Reader(), quant_format=QuantFormat.QOperator),
+        lambda: quantize_dynamic(whole, file),
+    ):
+        quantised()
+        assert load(f"onnx:{file}", device="cpu").parameters == count
+
+
 def test_an_artifact_holds_the_file(name, tmp_path, images):
     """`save` and `load_saved` give the same key and features from the folder alone; another file has another key."""
     net = load(name, device="cpu")

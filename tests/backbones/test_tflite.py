@@ -45,6 +45,15 @@ def test_quantised_graphs_say_how_images_go_in(name, folder):
     assert any("the graph's own pixels" in note for note in net.notes)
 
 
+@pytest.mark.parametrize(
+    ("name", "count"), [(SMALL, 467_593), ("kws_ref_model_float32.tflite", 22_604), (EMBEDDING, 3_196_032)]
+)
+def test_how_many_numbers_its_weights_are(name, count, folder):
+    """Constant tensors count, quantised or not, scales and shapes do not: what the architecture has, norms folded."""
+    net = load(f"tflite:{folder / name}", preprocess=ArrayPreprocessing() if "kws" in name else None, device="cpu")
+    assert net.parameters == count
+
+
 def test_inner_tensors_are_the_numbers_that_they_stand_for(folder, photos):
     """The classifier's own arithmetic on `last`, in real numbers, gives the scores to within a step of quantisation."""
     net = PretrainedModel.load(f"tflite:{folder / SMALL}", device="cpu")

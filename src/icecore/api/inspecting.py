@@ -144,12 +144,17 @@ def _backbone(net: PretrainedModel) -> BackboneInfo:
 
 
 def parameters_of(backbone: Any) -> int | None:
-    """How many a network of modules has, None for other engines; those of joined ones together."""
-    parts = getattr(backbone, "parts", {"": backbone}).values()
-    if not all(hasattr(part, "module") for part in parts):
-        return None
-    counts: list[int] = [value.numel() for part in parts for value in part.module.parameters()]
-    return sum(counts)
+    """How many a network has, None where they are out of sight, as those of a server; of joined ones together."""
+    counts = [_parameters(part) for part in getattr(backbone, "parts", {"": backbone}).values()]
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
+
+
+def _parameters(backbone: Any) -> int | None:
+    module = getattr(backbone, "module", None)
+    if module is None:
+        return getattr(backbone, "parameters", None)
+    return sum(value.numel() for value in module.parameters())
 
 
 def _data(dataset: Dataset, progress: Progress) -> DataInfo:

@@ -32,6 +32,7 @@ class Engine(Protocol):
         nodes: its operators in run order.
         channels_last: whether images have their channels last; None where that must be seen from shapes.
         digest: of the whole file.
+        parameters: how many numbers its weights are.
         device: where it runs.
     """
 
@@ -41,6 +42,7 @@ class Engine(Protocol):
     nodes: Sequence[Node]
     channels_last: bool | None
     digest: str
+    parameters: int
     device: torch.device
 
     def run(self, batch: np.ndarray, tensors: Sequence[str]) -> Values:
@@ -97,6 +99,11 @@ class GraphBackbone:
     def device(self) -> torch.device:
         """Where the engine runs."""
         return self.graph.device
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers its weights are; quantised ones count as one each."""
+        return self.graph.parameters
 
     def to(self, device: str | torch.device) -> GraphBackbone:
         """Run on a device, where the engine can; elsewhere it stays on the CPU. Returns itself."""

@@ -15,6 +15,7 @@ from icecore.backbones import extras
 from icecore.backbones.graph import Values, shape_text
 from icecore.backbones.graph_files import digest_of
 from icecore.backbones.graph_layers import Node
+from icecore.backbones.onnx_weights import numbers_in
 from icecore.errors import BackboneError, WeightsError
 
 _KEPT = 8  # sessions, each for other tensors
@@ -66,7 +67,7 @@ class OnnxEngine:
         self._constants = _constants(inputs, self._main, constants or {}, path)
         self.input, self.item_shape = self._main.name, self._main.shape[1:]
         self.assumed = sorted(set(self._constants) - set(constants or {}))
-        self.result = graph.output[0].name
+        self.result, self.parameters = graph.output[0].name, numbers_in(graph)
         self.nodes: Sequence[Node] = [_node(node, weights) for node in graph.node]
         self.device = torch.device("cpu")
         self._sessions: OrderedDict[tuple[str, ...], Any] = OrderedDict()

@@ -15,6 +15,7 @@ from icecore.backbones import extras
 from icecore.backbones.graph import Values
 from icecore.backbones.graph_files import digest_of
 from icecore.backbones.graph_layers import Node
+from icecore.backbones.tflite_metadata import numbers_in
 from icecore.errors import BackboneError, WeightsError
 
 _KINDS = {
@@ -45,6 +46,7 @@ class TfliteEngine:
         self.device = torch.device("cpu")
         self._lock = threading.Lock()
         self._interpreter = self._made()
+        self.parameters = numbers_in(self.content)
         details = self._interpreter.get_input_details()
         if len(details) != 1:
             raise BackboneError(
