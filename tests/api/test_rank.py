@@ -63,7 +63,7 @@ def test_a_useless_backbone_is_ranked_last(planted):
     """On planted data the network that sees the classes comes first, the one that sees nothing last, at chance."""
     assert names(planted) == ["good", "weak", "useless"]
     assert [one.rank for one in planted.backbones] == [1, 2, 3]
-    assert planted.best.score.low > 0.9
+    assert planted.best.score.low > 0.8
     last = planted.backbones[-1]
     assert last.score.low < 1 / 3 < last.score.high
     assert last.behind.high < -0.4

@@ -1,4 +1,4 @@
-"""Places and ties, and who runs on: nobody goes whose interval reaches the best."""
+"""Places and ties, and who runs on: nobody goes whose interval reaches the better half."""
 
 import numpy as np
 from hypothesis import given, settings
@@ -45,8 +45,13 @@ def test_later_heats_have_the_last_word():
 
 def test_the_better_half_runs_on():
     """Where all are far apart, half of them, rounded up, until one is left."""
-    assert going_on(heat(0.95, 0.4, 0.5, 0.3, 0.2)) == ["a", "c", "b"]
+    assert going_on(heat(0.95, 0.6, 0.7, 0.3, 0.2)) == ["a", "c", "b"]
     assert going_on(heat(0.95, 0.4)) == ["a"]
+
+
+def test_who_may_be_of_the_better_half_runs_on():
+    """A network just behind the last of the better half stays, though the best is out of its reach."""
+    assert set(going_on(heat(0.95, 0.5, 0.48, 0.1))) == {"a", "b", "c"}
 
 
 def test_a_network_alone_runs_on():

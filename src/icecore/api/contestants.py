@@ -21,6 +21,7 @@ from icecore.features import Features, Progress, Silent, extract
 from icecore.prefix import Column, canonical_pooling
 from icecore.store import Store
 
+_WARM = 40  # items that are not timed: libraries get ready, and an engine is chosen
 _TIMED = 16  # items that a network is timed on whose features were all there already
 
 
@@ -56,7 +57,7 @@ class Contestant:
         rows: the row of each of its items in the data as the user gave it, (n,), in their order.
         columns: the layers that are compared.
         logits: the scores of its own classes, where it has a head that gives one vector of them.
-        seconds: that extraction took, for `computed` items; the first, in which libraries get ready, are left out.
+        rates: seconds an item that extraction took, each time; the first items are left out.
         bad: items that it could not use, by row.
     """
 
@@ -66,36 +67,36 @@ class Contestant:
     rows: np.ndarray
     columns: tuple[Column, ...]
     logits: Column | None
-    seconds: float = 0.0
-    computed: int = 0
+    rates: list[float] = field(default_factory=list)
     bad: dict[int, BadItem] = field(default_factory=dict)
     _warm: bool = False
 
     @property
     def rate(self) -> float:
-        """Seconds an item; 0 where every item was in the store."""
-        return self.seconds / self.computed if self.computed else 0.0
+        """Seconds an item, without what a few items cost once; 0 where every item was in the store."""
+        return min(self.rates, default=0.0)
 
-    def run(self, rows: np.ndarray, how: How) -> Features:
-        """Features of the items of these rows. What is in the store already is not computed again."""
+    def run(self, rows: np.ndarray, how: How, *, ahead: int = 0) -> Features:
+        """Features of the items of these rows, `ahead` more of which are to come. What is stored is not computed."""
         if not self._warm:
             self._warm = True
-            self._extract(rows[:2], how.store, how, Silent())
+            self._extract(rows[: min(_WARM, len(rows) // 2)], how.store, how, Silent(), ahead + len(rows))
         found = self._extract(rows, how.store, how, how.progress)
-        self.seconds += found.report.seconds if found.report.computed else 0.0
-        self.computed += found.report.computed
+        self._time(found)
         self.bad |= {item.row: item for item in found.bad}
         return found
 
     def timed(self, rows: np.ndarray, how: How) -> None:
         """Measure the seconds an item where nothing had to be computed: some once more, in a store of their own."""
-        if self.computed:
-            return
-        with tempfile.TemporaryDirectory(prefix="icecore-rank-") as folder:
-            found = self._extract(rows[:_TIMED], Store(folder), how, Silent())
-        self.seconds, self.computed = found.report.seconds, found.report.computed
+        if not self.rates:
+            with tempfile.TemporaryDirectory(prefix="icecore-rank-") as folder:
+                self._time(self._extract(rows[:_TIMED], Store(folder), how, Silent()))
 
-    def _extract(self, rows: np.ndarray, store: Store, how: How, progress: Progress) -> Features:
+    def _time(self, found: Features) -> None:
+        if found.report.computed:
+            self.rates.append(found.report.seconds / found.report.computed)
+
+    def _extract(self, rows: np.ndarray, store: Store, how: How, progress: Progress, ahead: int = 0) -> Features:
         columns = [*self.columns, *([self.logits] if self.logits and self.logits not in self.columns else [])]
         return extract(
             self.backbone,
@@ -105,6 +106,7 @@ class Contestant:
             batch_size=how.batch_size,
             workers=how.workers,
             strict=how.strict,
+            ahead=ahead,
             progress=progress,
         )
 

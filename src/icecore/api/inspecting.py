@@ -152,9 +152,8 @@ def parameters_of(backbone: Any) -> int | None:
 
 def _parameters(backbone: Any) -> int | None:
     module = getattr(backbone, "module", None)
-    if module is None:
-        return getattr(backbone, "parameters", None)
-    return sum(value.numel() for value in module.parameters())
+    counted: int | None = getattr(backbone, "parameters", None)
+    return counted if module is None else sum(value.numel() for value in module.parameters())
 
 
 def _data(dataset: Dataset, progress: Progress) -> DataInfo:

@@ -30,23 +30,51 @@ from icecore.api.ranking_reports import HeatReport
 from icecore.errors import DataError, IcecoreError
 from icecore.evaluation import Estimate, Fold, folds, leep, untested
 from icecore.features import Features
-from icecore.selection import Heat, Probed, are_shares, going_on, probe, spread_order
+from icecore.selection import (
+    Heat,
+    Probed,
+    TransferScores,
+    are_shares,
+    going_on,
+    probe,
+    spread_order,
+    transfer_scores,
+)
 from icecore.tasks.base import ClassWeight
 
 OF_CLASSES = ("classification", "ordinal")
 MOST_ITEMS = 4000  # as for the choice that `fit` makes
 _LEAST_ITEMS, _LEAST_A_CLASS = 100, 5  # of the first round
+_GROWTH = 4  # times as many items a round has at most: what a few items say of the time is rough
+_SHARES = (2 / 3, 1.0)  # of what is left of the budget, for a round: the later ones are for those that are left
 _HARDLY_MORE = 1.3  # times as many items are worth another round
+_POWER = 1.5  # of the number of items, by which the time of probes grows
+_BESIDE = 1.5  # times as long as probes the scores take that are shown beside them
 _STEADY, _MOST_REPEATS = 250, 3  # predictions that figures of small data are averaged over
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
+class Field:
+    """The items of a round: what is to be predicted of them, and their folds."""
+
+    y: np.ndarray
+    groups: np.ndarray
+    plan: Sequence[Fold]
+
+
+@dataclass(frozen=True)
 class Latest:
-    """What a network's last round said."""
+    """What a network's last round said: `seconds` that its probes took for one drawing of folds."""
 
     probed: Probed
-    leep: Estimate | None
-    items: int
+    features: Features
+    field: Field
+    seconds: float
+
+    @property
+    def items(self) -> int:
+        """How many."""
+        return len(self.field.y)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +102,6 @@ class Race:
     rounds: list[HeatReport] = field(default_factory=list)
     latest: dict[str, Latest] = field(default_factory=dict)
     spent: float = 0.0
-    probing: float = 0.0  # seconds of the last round's probes, for a network, an item and a drawing of folds
     whole: float = 0.0
     done: str = ""
 
@@ -89,27 +116,17 @@ class Race:
         n = len(self.order)
         least = min(n, max(_LEAST_ITEMS, _LEAST_A_CLASS * self.strata))
         size = n if n <= 2 * least or math.isinf(self.rules.budget.amount) else least
-        self._round(size, _repeats(size) if size == n else 1)
-        self.whole = self.spent + self._cost(self.all, size, n)
+        self._round(size)
+        self.whole = self.spent + self._cost(self.alive, size, n)
         allowed = self.rules.budget.seconds(self.whole)
         if size < n and self.whole <= allowed:
-            self._round(n, _repeats(n))
+            self._round(n)
         elif size < n:
-            self._halve(self._wider(size, allowed), allowed)
+            self._halve(size, allowed)
         self.done = self.done or f"All {n:,} items were seen by all networks."
 
-    def _wider(self, size: int, allowed: float) -> int:
-        """A round of all networks with as many items as two thirds of what is left of the budget allow, if many more.
-
-        Returns the number of items seen.
-        """
-        larger = self._affordable(self.alive, size, len(self.order), (allowed - self.spent) * 2 / 3)
-        if larger > size:
-            self._round(larger, _repeats(larger))
-        return larger
-
     def _halve(self, size: int, allowed: float) -> None:
-        """Rounds of twice as many items, or as the budget allows, as long as there are several networks and items."""
+        """Rounds of more and more items, as the budget allows, as long as there are several networks and items."""
         n = len(self.order)
         why = "all items were seen by those left"
         while size < n:
@@ -118,16 +135,22 @@ class Race:
             if len(after) == 1 and len(self.alive) > 1:
                 why = "one network was left"
                 break
-            larger = self._affordable(after, size, min(n, 2 * size), allowed - self.spent)
+            larger = self._next(after, size, allowed - self.spent)
             if larger == size:
                 why = "the budget was spent"
                 break
             self.alive, size = after, larger
-            self._round(size, _repeats(size))
+            self._round(size)
         self.done = (
             f"All {n:,} items would have taken about {spoken(self.whole)}, more than the budget of {spoken(allowed)}: "
             f"successive halving ended at {size:,}, where {why}."
         )
+
+    def _next(self, networks: Sequence[Contestant], size: int, left: float) -> int:
+        """How many items the next round has; as many as the last one where there is no time for many more."""
+        most = min(len(self.order), _GROWTH * size)
+        sizes = [self._affordable(networks, size, most, share * left) for share in _SHARES]
+        return next((larger for larger in sizes if larger > size), size)
 
     def _affordable(self, networks: Sequence[Contestant], size: int, most: int, seconds: float) -> int:
         """How many items a round may have, up to `most`; the number seen so far where it would be hardly more."""
@@ -136,12 +159,14 @@ class Race:
         return sizes[place] if place < len(sizes) else size
 
     def _cost(self, networks: Sequence[Contestant], size: int, larger: int) -> float:
-        """Seconds that a round would take, by what was measured."""
+        """Seconds that a round would take, and the scores after it, by what was measured."""
         extraction = sum(one.rate for one in networks) * (larger - size)
-        return extraction + self.probing * larger * _repeats(larger) * len(networks)
+        last = [self.latest[one.name] for one in networks]
+        probing = sum(one.seconds * (larger / one.items) ** _POWER for one in last)
+        return float(extraction + probing * _repeats(larger) * (1 + _BESIDE))
 
-    def _round(self, size: int, repeats: int) -> None:
-        """All that are alive, on the first items of the order, in folds that are drawn so many times."""
+    def _round(self, size: int) -> None:
+        """All that are alive, on the first items of the order."""
         began = time.perf_counter()
         found = self._extracted(self.order[:size])
         rows = common_rows(list(found.values()))
@@ -149,16 +174,16 @@ class Race:
         y = self.labels.y[np.isin(self.rows, rows)]
         strata = self.labels.task.strata(y)
         groups = groups_of(list(found.values()))
+        repeats = _repeats(size)
         plan = folds(strata, groups, n_splits=self.rules.n_folds, repeats=repeats, seed=self.rules.seed)
-        middle = time.perf_counter()
         for name, features in found.items():
-            self.latest[name] = self._probed(name, features, y, groups, plan)
+            self.latest[name] = self._probed(name, features, Field(y, groups, plan), repeats)
         gains = {name: self.latest[name].probed.gains for name in found}
         shares = are_shares(self.labels.task, self.rules.class_weight)
         self.heats.append(Heat(gains, groups[~untested(strata, groups)], shares))
-        self.probing = (time.perf_counter() - middle) / (size * repeats * len(found))
-        self.spent += time.perf_counter() - began
-        self.rounds.append(HeatReport(len(rows), tuple(found), time.perf_counter() - began))
+        seconds = time.perf_counter() - began
+        self.spent += seconds
+        self.rounds.append(HeatReport(len(rows), tuple(found), seconds))
 
     def _extracted(self, rows: np.ndarray) -> dict[str, Features]:
         """Features by name; a network that fails is left out from here on."""
@@ -166,7 +191,7 @@ class Race:
         errors = list[IcecoreError]()
         for one in list(self.alive):
             try:
-                features = one.run(rows, self.how)
+                features = one.run(rows, self.how, ahead=len(self.order) - len(rows))
                 if not len(features):
                     raise DataError(
                         f"Not one of {len(rows):,} items can be used: {next(iter(one.bad.values())).reason}."
@@ -189,20 +214,35 @@ class Race:
             for heat in self.heats
         ]
 
-    def _probed(self, name: str, features: Features, y: np.ndarray, groups: np.ndarray, plan: Sequence[Fold]) -> Latest:
-        contestant = next(one for one in self.all if one.name == name)
-        task, rules = self.labels.task, self.rules
-        named = {title: column for title, column in features.named().items() if column in contestant.columns}
-        matrices = {title: features.matrix(column) for title, column in named.items()}
+    def _probed(self, name: str, features: Features, items: Field, repeats: int) -> Latest:
+        began, rules = time.perf_counter(), self.rules
         with self.how.progress.task(f"probing {name}", 100) as shown, threadpool_limits(1, user_api="blas"):
             probed = probe(
-                matrices, y, task, groups, plan,
+                self._matrices(name, features), items.y, self.labels.task, items.groups, items.plan,
                 heads=rules.heads, class_weight=rules.class_weight, seed=rules.seed, progress=Percent(shown.advance),
             )  # fmt: skip
-        own = None
-        if contestant.logits is not None and task.name in OF_CLASSES:
-            own = leep(probabilities(features.matrix(contestant.logits)), y, len(task.classes), groups=groups)
-        return Latest(probed, own, len(y))
+        return Latest(probed, features, items, (time.perf_counter() - began) / repeats)
+
+    def scores(self, name: str) -> tuple[TransferScores, Estimate | None]:
+        """What the literature's scores say of a network on the items of its last round; LEEP by itself."""
+        last, task, rules = self.latest[name], self.labels.task, self.rules
+        items, logits = last.field, self._contestant(name).logits
+        with threadpool_limits(1, user_api="blas"):
+            found = transfer_scores(
+                self._matrices(name, last.features), items.y, task, items.groups, items.plan,
+                class_weight=rules.class_weight, seed=rules.seed,
+            )  # fmt: skip
+        if logits is None or task.name not in OF_CLASSES:
+            return found, None
+        own = probabilities(last.features.matrix(logits))
+        return found, leep(own, items.y, len(task.classes), groups=items.groups)
+
+    def _matrices(self, name: str, features: Features) -> dict[str, np.ndarray]:
+        columns = self._contestant(name).columns
+        return {title: features.matrix(column) for title, column in features.named().items() if column in columns}
+
+    def _contestant(self, name: str) -> Contestant:
+        return next(one for one in self.all if one.name == name)
 
 
 def _repeats(items: int) -> int:

@@ -14,14 +14,14 @@ from icecore.api.inspecting import parameters_of
 from icecore.api.labels import Labels, Wanted, columns_of, encoded, require_balance
 from icecore.api.options import open_progress, open_store
 from icecore.api.pretrained import PretrainedModel
-from icecore.api.race import MOST_ITEMS, Latest, Race, Rules
+from icecore.api.race import MOST_ITEMS, Race, Rules
 from icecore.api.ranking_reports import RankedBackbone, RankedLayer, Ranking
 from icecore.errors import UsageError
 from icecore.evaluation import Estimate
 from icecore.features import Progress
 from icecore.heads import make
 from icecore.prefix.engines import require_engine
-from icecore.selection import LAYERED, Candidate, Probed, head_name, layer_name, probes_for, standings
+from icecore.selection import LAYERED, Candidate, Probed, Scores, head_name, layer_name, probes_for, standings
 from icecore.store import Store
 
 
@@ -59,8 +59,8 @@ def rank(
     told apart. Beside that stand the scores of the literature: LogME, H-score, LEEP, k-NN, nearest centroid.
 
     All networks begin with some items, by which the whole is timed. What would take longer than the budget goes by
-    successive halving (Jamieson and Talwalkar 2016, https://arxiv.org/abs/1502.07943): rounds of twice as many items,
-    each without the worse half of the networks, but never without one whose interval reaches the best, until one is
+    successive halving (Jamieson and Talwalkar 2016, https://arxiv.org/abs/1502.07943): rounds of more items, each
+    without the worse half of the networks, but never without one whose interval reaches the better half, until one is
     left or the budget is spent. Features stay in the store, for `fit`.
 
     Args:
@@ -69,8 +69,7 @@ def rank(
         y: labels, where `data` holds inputs alone.
         layers: which to compare; by default every block and `last`.
         pooling: one or several to compare.
-        heads: the probes; by default those that are quick: nearest centroid, ridge, lda and k nearest neighbours, of
-            numbers ridge and neighbours.
+        heads: the probes; by default those that are quick: nearest centroid, ridge and k nearest neighbours.
         class_weight: `balanced` to let every class count the same.
         budget: how long it may take: seconds, a text such as `90s`, `5m` or `2h`, a share of what everything would
             take such as `10%`, or `all`. The first round, of a hundred items or five a class, always runs. At most
@@ -144,9 +143,7 @@ def _report(race: Race) -> Ranking:
         described=race.labels.task.described,
         score_name=_score_name(race),
         items=len(race.usable),
-        backbones=tuple(
-            _ranked(place.rank, place.behind, by_name[place.name], race.latest[place.name]) for place in places
-        ),
+        backbones=tuple(_ranked(place.rank, place.behind, by_name[place.name], race) for place in places),
         left_out=tuple(race.left_out),
         heats=tuple(race.rounds),
         done=race.done,
@@ -206,7 +203,8 @@ def _labels(one: Contestant, wanted: Wanted) -> tuple[Labels, np.ndarray]:
     return labels[0], usable
 
 
-def _ranked(place: int, behind: Estimate, one: Contestant, latest: Latest) -> RankedBackbone:
+def _ranked(place: int, behind: Estimate, one: Contestant, race: Race) -> RankedBackbone:
+    latest, (scores, own) = race.latest[one.name], race.scores(one.name)
     probed = latest.probed
     return RankedBackbone(
         rank=place,
@@ -216,32 +214,32 @@ def _ranked(place: int, behind: Estimate, one: Contestant, latest: Latest) -> Ra
         layer=layer_name(probed.best.layer),
         head=_described(probed.best),
         items=latest.items,
-        knn=probed.knn,
-        centroid=probed.centroid,
-        logme=probed.logme,
-        h_score=probed.h_score,
-        leep=latest.leep,
+        knn=scores.best.knn,
+        centroid=scores.best.centroid,
+        logme=scores.best.logme,
+        h_score=scores.best.h_score,
+        leep=own,
         seconds_per_item=one.rate or None,
         parameters=parameters_of(one.backbone),
         licence=one.backbone.licence.name,
-        layers=_layers(probed),
+        layers=_layers(probed, scores.layers),
     )
 
 
-def _layers(probed: Probed) -> tuple[RankedLayer, ...]:
-    single = sum(isinstance(score.layer, str) for score in probed.layers)
+def _layers(probed: Probed, scores: Sequence[Scores]) -> tuple[RankedLayer, ...]:
+    single = sum(isinstance(one.layer, str) for one in probed.layers)
     return tuple(
         RankedLayer(
-            layer=layer_name(score.layer),
-            depth=place / max(1, single - 1) if isinstance(score.layer, str) else None,
-            head=_described(score.head),
-            score=score.score,
-            knn=score.knn,
-            centroid=score.centroid,
-            logme=score.logme,
-            h_score=score.h_score,
+            layer=layer_name(one.layer),
+            depth=place / max(1, single - 1) if isinstance(one.layer, str) else None,
+            head=_described(one.head),
+            score=one.score,
+            knn=beside.knn,
+            centroid=beside.centroid,
+            logme=beside.logme,
+            h_score=beside.h_score,
         )
-        for place, score in enumerate(probed.layers)
+        for place, (one, beside) in enumerate(zip(probed.layers, scores, strict=True))
     )
 
 

@@ -1,7 +1,7 @@
 """What a TFLite file says of itself: the metadata that its author put in, and how many numbers its weights are.
 
-The form of the metadata is that of https://github.com/google-ai-edge/litert `metadata_schema.fbs`, read as a plain table, because the
-library with its classes is no longer released.
+The form of the metadata is that of https://github.com/google-ai-edge/litert `metadata_schema.fbs`, read as a plain
+table, because the library with its classes is no longer released.
 """
 
 from __future__ import annotations

@@ -32,9 +32,7 @@ def rank(
     ] = None,
     head: Annotated[
         list[str] | None,
-        typer.Option(
-            help="Probe, such as logistic. May be repeated; by default the quick ones: centroid, ridge, lda, knn."
-        ),
+        typer.Option(help="Probe, such as logistic. May be repeated; by default the quick ones: centroid, ridge, knn."),
     ] = None,
     balanced: Annotated[bool, typer.Option("--balanced", help="Let every class count the same, however rare.")] = False,
     budget: Annotated[

@@ -47,6 +47,7 @@ class Engines:
         verdicts: what is remembered.
         batch_size: items in a batch at most.
         progress: told what was chosen.
+        ahead: how many more items of this network will be asked for soon: an engine has to pay for all of them.
 
     Attributes:
         used: what was chosen, and why; empty where the eager engine did all without a choice.
@@ -56,6 +57,7 @@ class Engines:
     verdicts: Verdicts
     batch_size: int
     progress: Progress
+    ahead: int = 0
     used: list[str] = field(default_factory=list)
 
     def parts(self, columns: Sequence[Column], n: int, jobs: Jobs) -> Iterator[tuple[Runner | None, slice]]:
@@ -85,17 +87,20 @@ class Engines:
             began, size = time.monotonic(), min(_SLICE, self.batch_size)
             yield None, slice(done, done + size)
             done += size
-            much = may_pay(self.backbone, (time.monotonic() - began) / size * (n - done))
+            much = may_pay(self.backbone, (time.monotonic() - began) / size * self._left(n, done))
         batch = self._batch(n, jobs, done) if much else []
-        trial = worth_probing(self.backbone, columns, batch, n - done) if batch else None
+        trial = worth_probing(self.backbone, columns, batch, self._left(n, done)) if batch else None
         if trial is None:
             yield self._eager(columns, n, jobs), slice(done, n)
         else:
-            yield self._by(self._probed(columns, trial, n - done), columns, n, jobs, done), slice(done, n)
+            yield self._by(self._probed(columns, trial, self._left(n, done)), columns, n, jobs, done), slice(done, n)
+
+    def _left(self, n: int, done: int) -> int:
+        return n - done + self.ahead
 
     def _by(self, verdict: Verdict, columns: Sequence[Column], n: int, jobs: Jobs, done: int) -> Runner | None:
         batch = self._batch(n, jobs, done)
-        return self._told(chosen(self.backbone, columns, verdict, batch, n - done)) if batch else None
+        return self._told(chosen(self.backbone, columns, verdict, batch, self._left(n, done))) if batch else None
 
     def _eager(self, columns: Sequence[Column], n: int, jobs: Jobs) -> Runner | None:
         """The eager engine; in a lower precision it is checked like any other."""

@@ -26,6 +26,7 @@ def extract(
     batch_size: int = 32,
     workers: int | None = None,
     strict: bool = False,
+    ahead: int = 0,
     progress: Progress | None = None,
 ) -> Features:
     """Features of a data set: what the store has is read, the rest is computed once and committed.
@@ -40,6 +41,7 @@ def extract(
             is.
         workers: threads that read and decode; by default so many that the network does not wait for them.
         strict: make bad items an error instead of setting them aside.
+        ahead: how many more items of this network will be asked for soon. An engine that is made now serves them too.
         progress: told about the work.
 
     Raises:
@@ -50,7 +52,7 @@ def extract(
     """
     began = time.monotonic()
     _require_modality(backbone, dataset)
-    finder = Finder(store, batch_size, workers, progress or Silent())
+    finder = Finder(store, batch_size, workers, progress or Silent(), ahead)
     found = finder.find(backbone, dataset, columns)
     bad = _all_bad(dataset, found.reasons)
     if strict and bad:

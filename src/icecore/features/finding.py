@@ -73,6 +73,7 @@ class Finder:
     batch_size: int
     workers: int | None
     progress: Progress
+    ahead: int = 0
 
     def find(self, backbone: Extractor, dataset: Dataset, columns: Sequence[Column]) -> Found:
         """Rows of a data set. What the store lacks is computed."""
@@ -84,7 +85,7 @@ class Finder:
         table = self.store.table(network_key(backbone), network_about(backbone))
         wanted = {column: column_key(backbone, column) for column in columns}
         verdicts = Verdicts(self.store.root)
-        work = Work(backbone, readable, own, table, wanted, self.batch_size, self.workers, verdicts)
+        work = Work(backbone, readable, own, table, wanted, self.batch_size, self.workers, verdicts, self.ahead)
         if wanted:
             work.run(self.progress)
         failed = np.flatnonzero(own.isin(work.failed))

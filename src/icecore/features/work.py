@@ -40,6 +40,7 @@ class Work:
         rows: the row keys of its items, (n,).
         batch_size, workers: see `extract`.
         verdicts: what is remembered of engines.
+        ahead: see `extract`.
         failed: rows that came to nothing, with the reasons.
         computed: which items went through the network, the first of equal ones, (n,).
         remarks: what was remarked of how many of them.
@@ -55,6 +56,7 @@ class Work:
     batch_size: int
     workers: int | None
     verdicts: Verdicts
+    ahead: int = 0
     failed: dict[bytes, str] = field(default_factory=dict)
     remarks: Counter[str] = field(default_factory=Counter)
     engines: list[str] = field(default_factory=list)
@@ -105,7 +107,7 @@ class Work:
         """Compute items, those that lack the same columns together."""
         for columns, group in self._by_lack(at):
             through_network = any(column.layer != INPUT for column in columns)
-            engines = Engines(self.backbone, self.verdicts, self.batch_size, progress)
+            engines = Engines(self.backbone, self.verdicts, self.batch_size, progress, self.ahead)
             for runner, part in engines.parts(columns, len(group), partial(self._jobs_at, group)):
                 self._compute_by(runner, columns, group[part], progress)
             self.engines += engines.used

@@ -100,9 +100,20 @@ class Decomposition:
         leverage = (self.U**2 @ shrink)[:, None] + intercept**2
         outside = residual / np.maximum(1 - leverage, _LEAST)
         for rows in groups:
-            hat = (self.U[rows] * shrink) @ self.U[rows].T + intercept[rows] @ intercept[rows].T
-            outside[rows] = np.linalg.lstsq(np.eye(len(rows)) - hat, residual[rows])[0]
+            part = self.U[rows] * np.sqrt(shrink)
+            hat = part @ part.T + intercept[rows] @ intercept[rows].T
+            outside[rows] = _solution(np.eye(len(rows)) - hat, residual[rows])
         return np.asarray((Y - outside) / root + self.problem.Y_mean)
+
+
+def _solution(A: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Of A x = right, A symmetric and without negative eigenvalues; the smallest where there are many."""
+    try:
+        factor = cho_factor(A, lower=True)
+    except np.linalg.LinAlgError:
+        return np.asarray(np.linalg.lstsq(A, right)[0])
+    certain = np.square(np.diag(factor[0])).min() > _LEAST
+    return np.asarray(cho_solve(factor, right) if certain else np.linalg.lstsq(A, right)[0])
 
 
 def shared(groups: np.ndarray | None) -> list[np.ndarray]:

@@ -20,14 +20,16 @@ from icecore.selection.candidates import (
     names_of,
 )
 from icecore.selection.choosing import Choice, choose
+from icecore.selection.crossing import are_shares
 from icecore.selection.fitting import fit_candidate
 from icecore.selection.mending import CALIBRATIONS, Calibration, Mended, mend
 from icecore.selection.nesting import Nested, nested
-from icecore.selection.probing import PROBES, LayerScore, Probed, are_shares, probe, probes_for
+from icecore.selection.probing import PROBES, LayerScore, Probed, probe, probes_for
 from icecore.selection.rows import spread_order
 from icecore.selection.scoring import ScoredCandidate
 from icecore.selection.splitting import HeldOut, held_out, test_apart, unseen_of_known
 from icecore.selection.standing import Heat, Standing, going_on, standings
+from icecore.selection.transfer_scores import Scores, TransferScores, transfer_scores
 from icecore.selection.uniting import Mix, United, unite
 from icecore.selection.versus import Versus
 
@@ -49,7 +51,9 @@ __all__ = [
     "Nested",
     "Probed",
     "ScoredCandidate",
+    "Scores",
     "Standing",
+    "TransferScores",
     "United",
     "Versus",
     "are_shares",
@@ -69,6 +73,7 @@ __all__ = [
     "spread_order",
     "standings",
     "test_apart",
+    "transfer_scores",
     "unite",
     "unseen_of_known",
 ]

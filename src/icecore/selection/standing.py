@@ -64,9 +64,10 @@ class Standing:
 
 
 def going_on(heat: Heat) -> list[str]:
-    """Who runs on after a heat, the best first: the better half, and everyone whose 99 % interval reaches the best.
+    """Who runs on after a heat, the best first: the better half, and everyone whose 99 % interval reaches one of it.
 
-    More heats make more mistakes, so the interval is wider than that of ties. One name means that the race is over.
+    More heats make more mistakes, so the interval is wider than that of ties. Who is about as good as the last of the
+    better half may pass it on more items, as networks with many features do. One name means that the race is over.
 
     Example:
         >>> right = {"a": np.array([1] * 9 + [0]), "b": np.array([1] * 8 + [0] * 2), "c": np.zeros(10)}
@@ -75,7 +76,7 @@ def going_on(heat: Heat) -> list[str]:
     """
     order = heat.order
     half = order[: math.ceil(len(order) / 2)]
-    return [name for name in order if name in half or _reaches(heat.behind(name, order[0]))]
+    return [name for name in order if name in half or any(_reaches(heat.behind(name, other)) for other in half)]
 
 
 def standings(heats: Sequence[Heat]) -> list[Standing]:
