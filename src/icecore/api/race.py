@@ -46,10 +46,13 @@ OF_CLASSES = ("classification", "ordinal")
 MOST_ITEMS = 4000  # as for the choice that `fit` makes
 _LEAST_ITEMS, _LEAST_A_CLASS = 100, 5  # of the first round
 _GROWTH = 4  # times as many items a round has at most: what a few items say of the time is rough
-_SHARES = (2 / 3, 1.0)  # of what is left of the budget, for a round: the later ones are for those that are left
 _HARDLY_MORE = 1.3  # times as many items are worth another round
-_POWER = 1.5  # of the number of items, by which the time of probes grows
-_BESIDE = 1.5  # times as long as probes the scores take that are shown beside them
+_POWER, _MOST_POWER = (
+    1.0,
+    3.0,
+)  # of the number of items, by which the time of probes grows: where few were seen, and at most
+_BENDS = 0.5  # by how much the power is higher for the next round than it was from the last one to this
+_BESIDE = 0.5  # of the time of probes, for the scores that are shown beside them
 _STEADY, _MOST_REPEATS = 250, 3  # predictions that figures of small data are averaged over
 
 
@@ -64,17 +67,37 @@ class Field:
 
 @dataclass(frozen=True)
 class Latest:
-    """What a network's last round said: `seconds` that its probes took for one drawing of folds."""
+    """What a network's last round said.
+
+    Attributes:
+        probed: by the probes.
+        features: of its items.
+        field: its items.
+        seconds: that its probes took for one drawing of folds.
+        power: of the number of items, by which they will take longer in the next round.
+    """
 
     probed: Probed
     features: Features
     field: Field
     seconds: float
+    power: float = _POWER
 
     @property
     def items(self) -> int:
         """How many."""
         return len(self.field.y)
+
+    def lasting(self, items: int) -> float:
+        """Seconds that probes of so many items would take."""
+        return self.seconds * (items / self.items) ** self.power
+
+    def after(self, other: Latest | None) -> Latest:
+        """The same after an earlier round: what grows fastest, decompositions, has a larger share in each round."""
+        if other is None or other.items >= self.items:
+            return self
+        grown = math.log(self.seconds / other.seconds) / math.log(self.items / other.items)
+        return replace(self, power=float(np.clip(grown + _BENDS, _POWER, _MOST_POWER)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +158,8 @@ class Race:
             if len(after) == 1 and len(self.alive) > 1:
                 why = "one network was left"
                 break
-            larger = self._next(after, size, allowed - self.spent)
+            most = min(n, _GROWTH * size)
+            larger = self._affordable(after, size, most, allowed - self.spent)
             if larger == size:
                 why = "the budget was spent"
                 break
@@ -146,12 +170,6 @@ class Race:
             f"successive halving ended at {size:,}, where {why}."
         )
 
-    def _next(self, networks: Sequence[Contestant], size: int, left: float) -> int:
-        """How many items the next round has; as many as the last one where there is no time for many more."""
-        most = min(len(self.order), _GROWTH * size)
-        sizes = [self._affordable(networks, size, most, share * left) for share in _SHARES]
-        return next((larger for larger in sizes if larger > size), size)
-
     def _affordable(self, networks: Sequence[Contestant], size: int, most: int, seconds: float) -> int:
         """How many items a round may have, up to `most`; the number seen so far where it would be hardly more."""
         sizes = range(most, int(_HARDLY_MORE * size), -1)
@@ -161,8 +179,7 @@ class Race:
     def _cost(self, networks: Sequence[Contestant], size: int, larger: int) -> float:
         """Seconds that a round would take, and the scores after it, by what was measured."""
         extraction = sum(one.rate for one in networks) * (larger - size)
-        last = [self.latest[one.name] for one in networks]
-        probing = sum(one.seconds * (larger / one.items) ** _POWER for one in last)
+        probing = sum(self.latest[one.name].lasting(larger) for one in networks)
         return float(extraction + probing * _repeats(larger) * (1 + _BESIDE))
 
     def _round(self, size: int) -> None:
@@ -177,7 +194,8 @@ class Race:
         repeats = _repeats(size)
         plan = folds(strata, groups, n_splits=self.rules.n_folds, repeats=repeats, seed=self.rules.seed)
         for name, features in found.items():
-            self.latest[name] = self._probed(name, features, Field(y, groups, plan), repeats)
+            now = self._probed(name, features, Field(y, groups, plan), repeats)
+            self.latest[name] = now.after(self.latest.get(name))
         gains = {name: self.latest[name].probed.gains for name in found}
         shares = are_shares(self.labels.task, self.rules.class_weight)
         self.heats.append(Heat(gains, groups[~untested(strata, groups)], shares))
@@ -229,7 +247,7 @@ class Race:
         items, logits = last.field, self._contestant(name).logits
         with threadpool_limits(1, user_api="blas"):
             found = transfer_scores(
-                self._matrices(name, last.features), items.y, task, items.groups, items.plan,
+                self._matrices(name, last.features), items.y, task, items.groups, items.plan, known=last.probed,
                 class_weight=rules.class_weight, seed=rules.seed,
             )  # fmt: skip
         if logits is None or task.name not in OF_CLASSES:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from icecore.evaluation import Estimate, Fold, Progress
     from icecore.selection.candidates import Layer
-    from icecore.tasks.base import ClassWeight
+    from icecore.tasks.base import ClassWeight, Tries
 
 # These order networks as well as the best of ridge, LDA, k-NN and centroid do (docs/decisions/0014), in much less time.
 PROBES = ("centroid", "ridge", "knn")
@@ -46,11 +46,13 @@ class LayerScore:
         layer: which.
         head: the probe that did best on all rows, with its penalty.
         score: of the best probe, chosen without the rows that score it.
+        by_head: the same of each probe that has a name, by it.
     """
 
     layer: Layer
     head: Candidate
     score: Estimate
+    by_head: Mapping[str, Estimate]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +65,14 @@ class Probed:
             repeats.
         best: layer, head and penalty that did best on all rows.
         layers: every layer, in the order in which they run, several side by side last.
+        by_head: the score of each probe that has a name, by it, layer and penalty chosen likewise.
     """
 
     score: Estimate
     gains: np.ndarray
     best: Candidate
     layers: tuple[LayerScore, ...]
+    by_head: Mapping[str, Estimate]
 
 
 def probe(
@@ -105,27 +109,29 @@ def probe(
         ('a', True)
     """
     crossing = Crossing(y, as_task(task), groups, folds, class_weight, seed)
-    heads = heads or probes_for(crossing.task)
-    layers, tried, every = layers_of(features), list[tuple[list[Candidate], np.ndarray]](), list[LayerScore]()
+    tries = [(head, crossing.task.penalties(head)) for head in heads or probes_for(crossing.task)]
+    layers, every, tried = layers_of(features), list[LayerScore](), list[list[np.ndarray]]()
     for done, layer in enumerate(layers):
         if progress:
             progress(done, len(layers), layer_name(layer))
-        candidates, gains = _on(crossing, layer, features_of(features, layer), heads)
-        tried.append((candidates, gains))
-        every.append(LayerScore(layer, candidates[_best(gains)], crossing.score(crossing.crossed(gains))))
-    together = np.concatenate([gains for _, gains in tried], axis=1)
-    chosen = crossing.crossed(together)
-    best = [candidate for candidates, _ in tried for candidate in candidates][_best(together)]
-    return Probed(crossing.score(chosen), chosen, best, tuple(every))
+        tried.append(crossing.gains(features_of(features, layer), tries))
+        best, score, by_head = _compared(crossing, [layer], tries, tried[-1:])
+        every.append(LayerScore(layer, best, score, by_head))
+    best, score, by_head = _compared(crossing, layers, tries, tried)
+    gains = crossing.crossed(np.concatenate([own for of_layer in tried for own in of_layer], axis=1))
+    return Probed(score, gains, best, tuple(every), by_head)
 
 
-def _on(crossing: Crossing, layer: Layer, X: np.ndarray, heads: Sequence[Any]) -> tuple[list[Candidate], np.ndarray]:
-    """All probes on one layer, and their gains (repeats, candidates, tested rows)."""
-    tries = [(head, crossing.task.penalties(head)) for head in heads]
-    candidates = [Candidate(layer, head, penalty) for head, grid in tries for penalty in grid]
-    return candidates, np.concatenate(crossing.gains(X, tries), axis=1)
-
-
-def _best(gains: np.ndarray) -> int:
-    """The candidate with the highest score."""
-    return int(gains.mean(axis=(0, 2)).argmax())
+def _compared(
+    crossing: Crossing, layers: Sequence[Layer], tries: Tries, tried: Sequence[Sequence[np.ndarray]]
+) -> tuple[Candidate, Estimate, dict[str, Estimate]]:
+    """The best candidate on some layers, by gains (repeats, penalties, rows) of each head on each; scores crossed."""
+    together = np.concatenate([own for of_layer in tried for own in of_layer], axis=1)
+    candidates = [Candidate(layer, head, penalty) for layer in layers for head, grid in tries for penalty in grid]
+    best = candidates[int(together.mean(axis=(0, 2)).argmax())]
+    by_head = {
+        head: crossing.score(crossing.crossed(np.concatenate([of_layer[place] for of_layer in tried], axis=1)))
+        for place, (head, _) in enumerate(tries)
+        if isinstance(head, str)
+    }
+    return best, crossing.score(crossing.crossed(together)), by_head

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from icecore.evaluation import h_score, logme
-from icecore.selection.candidates import features_of, head_name, layers_of
+from icecore.selection.candidates import features_of
 from icecore.selection.crossing import Crossing
+from icecore.selection.probing import Probed, probe
 from icecore.tasks import Task, as_task
 
 if TYPE_CHECKING:
@@ -55,10 +56,13 @@ def transfer_scores(
     groups: np.ndarray,
     folds: Sequence[Fold],
     *,
+    known: Probed | None = None,
     class_weight: ClassWeight = None,
     seed: int = 0,
 ) -> TransferScores:
     """Nearest neighbours, nearest centroid, LogME and H-score of every layer of a network; the arguments of `probe`.
+
+    What `known`, its answer to the same arguments, has of neighbours and centroids is not computed again.
 
     Example:
         >>> from icecore.evaluation import folds
@@ -69,23 +73,19 @@ def transfer_scores(
         (True, True)
     """
     crossing = Crossing(y, as_task(task), groups, folds, class_weight, seed)
-    tries = [(head, crossing.task.penalties(head)) for head in _HEADS if head in crossing.task.auto]
-    names = [head_name(head) for head, _ in tries]
-    gains, every = list[dict[str, np.ndarray]](), list[Scores]()
-    for layer in layers_of(features):
-        X = features_of(features, layer)
-        gains.append(dict(zip(names, crossing.gains(X, tries), strict=True)))
-        every.append(_scores(crossing, gains[-1], *_closed_form(crossing, layer, X)))
-    pooled = {name: np.concatenate([own[name] for own in gains], axis=1) for name in names}
+    names = [name for name in _HEADS if name in crossing.task.auto]
+    if known is None or not set(names) <= set(known.by_head):
+        known = probe(features, y, task, groups, folds, heads=names, class_weight=class_weight, seed=seed)
+    every = [
+        _scores(one.by_head, *_closed_form(crossing, one.layer, features_of(features, one.layer)))
+        for one in known.layers
+    ]
     best = (_highest([one.logme for one in every]), _highest([one.h_score for one in every]))
-    return TransferScores(_scores(crossing, pooled, *best), tuple(every))
+    return TransferScores(_scores(known.by_head, *best), tuple(every))
 
 
-def _scores(
-    crossing: Crossing, gains: Mapping[str, np.ndarray], of_logme: Estimate | None, of_h_score: Estimate | None
-) -> Scores:
-    found = {name: crossing.score(crossing.crossed(own)) for name, own in gains.items()}
-    return Scores(found["knn"], found.get("centroid"), of_logme, of_h_score)
+def _scores(by_head: Mapping[str, Estimate], of_logme: Estimate | None, of_h_score: Estimate | None) -> Scores:
+    return Scores(by_head["knn"], by_head.get("centroid"), of_logme, of_h_score)
 
 
 def _closed_form(crossing: Crossing, layer: Layer, X: np.ndarray) -> tuple[Estimate | None, Estimate | None]:
