@@ -90,7 +90,7 @@ class Latest:
 
     def lasting(self, items: int) -> float:
         """Seconds that probes of so many items would take."""
-        return self.seconds * (items / self.items) ** self.power
+        return float(self.seconds * (items / self.items) ** self.power)
 
     def after(self, other: Latest | None) -> Latest:
         """The same after an earlier round: what grows fastest, decompositions, has a larger share in each round."""
