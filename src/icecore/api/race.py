@@ -7,13 +7,10 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
-from scipy.special import softmax
-from threadpoolctl import threadpool_limits
 
-from icecore.api.budgets import Budget, spoken
+from icecore.api.budgets import spoken
 from icecore.api.contestants import (
     Contestant,
     How,
@@ -24,91 +21,19 @@ from icecore.api.contestants import (
     require_some,
     rows_of,
 )
-from icecore.api.fitting import Percent
 from icecore.api.labels import Labels
+from icecore.api.latest import Latest, RoundItems, Rules
 from icecore.api.ranking_reports import HeatReport
 from icecore.errors import DataError, IcecoreError
-from icecore.evaluation import Estimate, Fold, folds, leep, untested
+from icecore.evaluation import folds, untested
 from icecore.features import Features
-from icecore.selection import (
-    Heat,
-    Probed,
-    TransferScores,
-    are_shares,
-    going_on,
-    probe,
-    spread_order,
-    transfer_scores,
-)
-from icecore.tasks.base import ClassWeight
+from icecore.selection import Heat, are_shares, going_on, spread_order
 
-OF_CLASSES = ("classification", "ordinal")
 MOST_ITEMS = 4000  # as for the choice that `fit` makes
 _LEAST_ITEMS, _LEAST_A_CLASS = 100, 5  # of the first round
 _GROWTH = 4  # times as many items a round has at most: what a few items say of the time is rough
 _HARDLY_MORE = 1.3  # times as many items are worth another round
-_POWER, _MOST_POWER = (
-    1.0,
-    3.0,
-)  # of the number of items, by which the time of probes grows: where few were seen, and at most
-_BENDS = 0.5  # by how much the power is higher for the next round than it was from the last one to this
-_BESIDE = 0.5  # of the time of probes, for the scores that are shown beside them
 _STEADY, _MOST_REPEATS = 250, 3  # predictions that figures of small data are averaged over
-
-
-@dataclass(frozen=True)
-class Field:
-    """The items of a round: what is to be predicted of them, and their folds."""
-
-    y: np.ndarray
-    groups: np.ndarray
-    plan: Sequence[Fold]
-
-
-@dataclass(frozen=True)
-class Latest:
-    """What a network's last round said.
-
-    Attributes:
-        probed: by the probes.
-        features: of its items.
-        field: its items.
-        seconds: that its probes took for one drawing of folds.
-        power: of the number of items, by which they will take longer in the next round.
-    """
-
-    probed: Probed
-    features: Features
-    field: Field
-    seconds: float
-    power: float = _POWER
-
-    @property
-    def items(self) -> int:
-        """How many."""
-        return len(self.field.y)
-
-    def lasting(self, items: int) -> float:
-        """Seconds that probes of so many items would take."""
-        return float(self.seconds * (items / self.items) ** self.power)
-
-    def after(self, other: Latest | None) -> Latest:
-        """The same after an earlier round: what grows fastest, decompositions, has a larger share in each round."""
-        if other is None or other.items >= self.items:
-            return self
-        grown = math.log(self.seconds / other.seconds) / math.log(self.items / other.items)
-        return replace(self, power=float(np.clip(grown + _BENDS, _POWER, _MOST_POWER)))
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """How probes are made, and how long all may take."""
-
-    heads: tuple[Any, ...]
-    class_weight: ClassWeight
-    n_folds: int
-    seed: int
-    budget: Budget
 
 
 @dataclass(eq=False)
@@ -136,17 +61,20 @@ class Race:
 
     def run(self) -> None:
         """Rounds, until all items were seen, one network is left, or the budget is spent."""
-        n = len(self.order)
+        n, budget = len(self.order), self.rules.budget
         least = min(n, max(_LEAST_ITEMS, _LEAST_A_CLASS * self.strata))
-        size = n if n <= 2 * least or math.isinf(self.rules.budget.amount) else least
+        size = n if n <= 2 * least or math.isinf(budget.amount) else least
         self._round(size)
-        self.whole = self.spent + self._cost(self.alive, size, n)
-        allowed = self.rules.budget.seconds(self.whole)
-        if size < n and self.whole <= allowed:
-            self._round(n)
-        elif size < n:
-            self._halve(size, allowed)
-        self.done = self.done or f"All {n:,} items were seen by all networks."
+        while True:
+            self.whole = self.spent + self._cost(self.alive, size, n)
+            if size == n:
+                self.done = f"All {n:,} items were seen by all networks."
+                return None
+            allowed = budget.seconds(self.whole)
+            if self.whole > allowed:
+                return self._halve(size, allowed)
+            size = min(n, _GROWTH * size)
+            self._round(size)
 
     def _halve(self, size: int, allowed: float) -> None:
         """Rounds of more and more items, as the budget allows, as long as there are several networks and items."""
@@ -179,8 +107,7 @@ class Race:
     def _cost(self, networks: Sequence[Contestant], size: int, larger: int) -> float:
         """Seconds that a round would take, and the scores after it, by what was measured."""
         extraction = sum(one.rate for one in networks) * (larger - size)
-        probing = sum(self.latest[one.name].lasting(larger) for one in networks)
-        return float(extraction + probing * _repeats(larger) * (1 + _BESIDE))
+        return extraction + sum(self.latest[one.name].lasting(larger) for one in networks) * _repeats(larger)
 
     def _round(self, size: int) -> None:
         """All that are alive, on the first items of the order."""
@@ -193,8 +120,9 @@ class Race:
         groups = groups_of(list(found.values()))
         repeats = _repeats(size)
         plan = folds(strata, groups, n_splits=self.rules.n_folds, repeats=repeats, seed=self.rules.seed)
+        items = RoundItems(y, groups, plan, repeats)
         for name, features in found.items():
-            now = self._probed(name, features, Field(y, groups, plan), repeats)
+            now = Latest.of(self._contestant(name), features, items, self.labels.task, self.rules, self.how.progress)
             self.latest[name] = now.after(self.latest.get(name))
         gains = {name: self.latest[name].probed.gains for name in found}
         shares = are_shares(self.labels.task, self.rules.class_weight)
@@ -232,33 +160,6 @@ class Race:
             for heat in self.heats
         ]
 
-    def _probed(self, name: str, features: Features, items: Field, repeats: int) -> Latest:
-        began, rules = time.perf_counter(), self.rules
-        with self.how.progress.task(f"probing {name}", 100) as shown, threadpool_limits(1, user_api="blas"):
-            probed = probe(
-                self._matrices(name, features), items.y, self.labels.task, items.groups, items.plan,
-                heads=rules.heads, class_weight=rules.class_weight, seed=rules.seed, progress=Percent(shown.advance),
-            )  # fmt: skip
-        return Latest(probed, features, items, (time.perf_counter() - began) / repeats)
-
-    def scores(self, name: str) -> tuple[TransferScores, Estimate | None]:
-        """What the literature's scores say of a network on the items of its last round; LEEP by itself."""
-        last, task, rules = self.latest[name], self.labels.task, self.rules
-        items, logits = last.field, self._contestant(name).logits
-        with threadpool_limits(1, user_api="blas"):
-            found = transfer_scores(
-                self._matrices(name, last.features), items.y, task, items.groups, items.plan, known=last.probed,
-                class_weight=rules.class_weight, seed=rules.seed,
-            )  # fmt: skip
-        if logits is None or task.name not in OF_CLASSES:
-            return found, None
-        own = probabilities(last.features.matrix(logits))
-        return found, leep(own, items.y, len(task.classes), groups=items.groups)
-
-    def _matrices(self, name: str, features: Features) -> dict[str, np.ndarray]:
-        columns = self._contestant(name).columns
-        return {title: features.matrix(column) for title, column in features.named().items() if column in columns}
-
     def _contestant(self, name: str) -> Contestant:
         return next(one for one in self.all if one.name == name)
 
@@ -266,11 +167,3 @@ class Race:
 def _repeats(items: int) -> int:
     """How often folds are drawn for so many items."""
     return int(np.clip(_STEADY // max(1, items), 1, _MOST_REPEATS))
-
-
-def probabilities(scores: np.ndarray) -> np.ndarray:
-    """Rows as they are where they are probabilities already, as of networks that end in a softmax; else a softmax."""
-    sums = scores.sum(axis=1)
-    if scores.min() >= 0 and np.abs(sums - 1).max() < 1e-3:
-        return np.asarray(scores / sums[:, None])
-    return np.asarray(softmax(scores.astype(np.float64), axis=1))

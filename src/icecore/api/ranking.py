@@ -12,9 +12,10 @@ from icecore.api.budgets import Budget
 from icecore.api.contestants import Contestant, How, contestants
 from icecore.api.inspecting import parameters_of
 from icecore.api.labels import Labels, Wanted, columns_of, encoded, require_balance
+from icecore.api.latest import Rules
 from icecore.api.options import open_progress, open_store
 from icecore.api.pretrained import PretrainedModel
-from icecore.api.race import MOST_ITEMS, Race, Rules
+from icecore.api.race import MOST_ITEMS, Race
 from icecore.api.ranking_reports import RankedBackbone, RankedLayer, Ranking
 from icecore.errors import UsageError
 from icecore.evaluation import Estimate
@@ -204,8 +205,8 @@ def _labels(one: Contestant, wanted: Wanted) -> tuple[Labels, np.ndarray]:
 
 
 def _ranked(place: int, behind: Estimate, one: Contestant, race: Race) -> RankedBackbone:
-    latest, (scores, own) = race.latest[one.name], race.scores(one.name)
-    probed = latest.probed
+    latest = race.latest[one.name]
+    probed, (scores, own) = latest.probed, latest.scores()
     return RankedBackbone(
         rank=place,
         backbone=one.name,
