@@ -206,10 +206,26 @@ def test_fine_tuned_members_and_given_splits_take_part(nets, store, tmp_path):
     models[1].fine_tune(tmp_path / "data", unfreeze="all", epochs=1, keep=True, progress=False)
     found = icecore.ensemble(models, out=tmp_path / "m.icecore", keep=True)
     assert found.targets[0].items == 80
-    assert found.members[1].milliseconds is None
+    assert found.members[1].milliseconds > 0
     loaded = TransferModel.load(tmp_path / "m.icecore", store=store)
     assert len(loaded.manifest.members) == 2
     assert loaded.evaluate(tmp_path / "data", progress=False).metrics["label"]["accuracy"].value > 0.8
+
+
+def test_what_a_fit_has_not_measured_is_timed(members, nets, data, store, tmp_path):
+    """A fit on stored features knows no cost: a few items are timed, unless asked not to, or the network has gone."""
+    again = fitted(data, nets["top"], store, out=tmp_path / "again.icecore")
+    assert again.evidence.spent["computed"] == 0
+    found = icecore.ensemble([tmp_path / "again.icecore", members[1]], progress=False)
+    assert found.members[0].milliseconds > 0
+    unasked = icecore.ensemble([tmp_path / "again.icecore", members[1]], measure=False)
+    assert (unasked.members[0].milliseconds, unasked.members[0].parameters) == (None, 16)
+    gone = networks(tmp_path)
+    for name in ("first", "second"):
+        fitted(data, gone["top"], tmp_path / "own", out=tmp_path / f"{name}.icecore")
+    (tmp_path / "net.safetensors").unlink()
+    there = icecore.ensemble([tmp_path / "second.icecore", members[1]], progress=False)
+    assert there.members[0].milliseconds is None
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ class MemberReport:
         name: as it was given.
         backbone: its network.
         parameters: of the network; None where that is not known.
-        milliseconds: that an item took when the features of its fit were computed, reading and decoding included; None
-            where all of them came from the store.
+        milliseconds: that an item takes from reading to features, see `icecore.api.costing`; None where that is not
+            known.
     """
 
     name: str

@@ -13,10 +13,12 @@ import numpy as np
 
 from icecore import artifact, keys
 from icecore.api.aligning import Shared
+from icecore.api.costing import cost_of
 from icecore.api.describing import versions
-from icecore.api.ensemble_reports import Ensembled, MemberReport
+from icecore.api.ensemble_reports import Ensembled
 from icecore.api.joining import Joined, Member, join
 from icecore.api.model import TransferModel
+from icecore.api.options import open_progress
 from icecore.artifact import (
     EVIDENCE,
     DataRef,
@@ -29,6 +31,7 @@ from icecore.artifact import (
     read_manifest,
 )
 from icecore.errors import UsageError
+from icecore.features import Progress
 
 Model = TransferModel | str | os.PathLike[str]
 
@@ -40,13 +43,15 @@ def ensemble(
     keep: bool = False,
     include_backbone: bool = False,
     evidence: bool = True,
+    measure: bool = True,
     seed: int = 0,
+    progress: Progress | bool = True,
 ) -> Ensembled:
     """Several models as one: the weighted mean of what they say, saved where that is better than the best of them.
 
     The shares are picked greedily, with replacement (Caruana et al. 2004), by the loss of the task (log loss, of
     numbers the squared error), from what each model said of the items that all were fitted on, unseen. Neither data nor
-    networks are touched. The gain is that on rows which took no part: shares and best single model are chosen on the
+    networks are needed. The gain is that on rows which took no part: shares and best single model are chosen on the
     other of five folds. Of several targets each takes its ensemble where that pays, else its best single model.
 
     Args:
@@ -55,7 +60,9 @@ def ensemble(
         keep: save it even where it is not better beyond the interval.
         include_backbone: put the networks in, to be whole anywhere; loads them.
         evidence: see `TransferModel.save`.
+        measure: time a few items where the fit of a model did not say what one costs; that loads its network.
         seed: of the folds.
+        progress: show it on standard error.
 
     Returns:
         What came of it; `adopted` says whether there is an ensemble.
@@ -80,7 +87,9 @@ def ensemble(
     shared = Shared.of([member.evidence for member in members])
     names = [target.name for target in members[0].manifest.targets]
     joined = [join(name, members, shared, keep=keep, seed=seed) for name in names]
-    report = Ensembled([_reported(one) for one in members], [one.report for one in joined], keep)
+    told = open_progress(progress)
+    costs = [cost_of(member, told, measure=measure) for member in members]
+    report = Ensembled(costs, [one.report for one in joined], keep)
     if out is not None and report.adopted:
         report.model = Path(out).expanduser()
         _save(report.model, members, shared, joined, include_backbone=include_backbone, evidence=evidence)
@@ -136,13 +145,6 @@ def _about(member: Member) -> dict[str, Any]:
 def _short(value: Any) -> str:
     said = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     return said if len(said) <= 100 else f"{said[:100]}..."
-
-
-def _reported(member: Member) -> MemberReport:
-    spent, network = member.evidence.spent, member.manifest.network
-    computed, parameters = spent.get("computed"), spent.get("parameters")
-    milliseconds = 1000 * spent["seconds"] / computed if computed else None
-    return MemberReport(member.name, network.id, None if parameters is None else int(parameters), milliseconds)
 
 
 def _save(

@@ -22,6 +22,9 @@ def ensemble(
     evidence: Annotated[
         bool, typer.Option("--evidence/--no-evidence", help="Keep names, labels and unseen predictions of the items.")
     ] = True,
+    measure: Annotated[
+        bool, typer.Option("--measure/--no-measure", help="Time a few items where a fit has not said what one costs.")
+    ] = True,
     seed: Annotated[int, typer.Option(help="Of the folds.")] = 0,
     json: options.Json = False,
 ) -> None:
@@ -29,7 +32,8 @@ def ensemble(
     from icecore import api
 
     report = api.ensemble(
-        models, out=out, keep=keep, include_backbone=include_backbone, evidence=evidence, seed=seed
+        models, out=out, keep=keep, include_backbone=include_backbone, evidence=evidence, measure=measure, seed=seed,
+        progress=not json,
     )  # fmt: skip
     if json:
         print_json(report.to_json())
