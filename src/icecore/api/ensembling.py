@@ -51,8 +51,8 @@ def ensemble(
 
     The shares are picked greedily, with replacement (Caruana et al. 2004), by the loss of the task (log loss, of
     numbers the squared error), from what each model said of the items that all were fitted on, unseen. Neither data nor
-    networks are needed. The gain is that on rows which took no part: shares and best single model are chosen on the
-    other of five folds. Of several targets each takes its ensemble where that pays, else its best single model.
+    networks are needed. The gain is that on rows which took no part: of five folds, shares and best single model are
+    chosen on the other four. Of several targets each takes its ensemble where that pays, else its best single model.
 
     Args:
         models: two or more, saved or in memory, of the same targets; on a network each, or several on one.

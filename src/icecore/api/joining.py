@@ -20,7 +20,7 @@ from icecore.selection import Mix, United, unite
 from icecore.tasks import Task, task_of
 
 _FOLDS = 5
-_HOW = "shares chosen on the other of five folds, from what the models had said of {items:,} items unseen"
+_HOW = "five folds of {items:,} items that no model had seen, shares chosen on the other four"
 
 
 @dataclass(frozen=True)

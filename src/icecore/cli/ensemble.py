@@ -59,7 +59,7 @@ def _show(target: Any, members: Any) -> None:
     table(header, rows, right=(0, 4, 5))
     say("")
     figures({"ensemble": target.metrics, "best single model": target.single_metrics})
-    say("95 % intervals; shares and best single model chosen on the other of five folds")
+    say("95 % intervals; five folds, shares and best single model chosen on the other four")
     say(target.said)
 
 
