@@ -155,6 +155,18 @@ def test_backbones_that_cannot_be_used_are_left_out():
     assert "No provider knows the backbone" in reasons["icecore:no-such-network"]
 
 
+def test_what_is_said_is_what_was_done(tmp_path):
+    """Items that cannot be used are not counted as seen, nor folds that small classes do not have."""
+    images, labels = pictures(13)
+    for i, image in enumerate(images):
+        Image.fromarray(image).save(tmp_path / f"{i}.png")
+    (tmp_path / "12.png").write_bytes(b"junk")
+    paths = [tmp_path / f"{i}.png" for i in range(13)]
+    ranking = icecore.rank(paths, [network("good", 0)], labels, n_folds=50, progress=False)
+    assert ranking.done == "All 12 items were seen by all networks."
+    assert ranking.evaluation.startswith("4 stratified folds")
+
+
 def test_none_left_is_an_error_with_each_reason():
     """Where no backbone can be used there is nothing to rank; a single one's error is raised as it is."""
     images, labels = pictures(30)

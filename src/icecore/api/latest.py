@@ -47,6 +47,11 @@ class RoundItems:
     plan: Sequence[Fold]
     repeats: int
 
+    @property
+    def folds(self) -> int:
+        """How many there are; fewer than were asked for where classes are small."""
+        return len(self.plan) // self.repeats
+
 
 @dataclass(frozen=True, slots=True)
 class Latest:

@@ -68,7 +68,7 @@ class Race:
         while True:
             self.whole = self.spent + self._cost(self.alive, size, n)
             if size == n:
-                self.done = f"All {n:,} items were seen by all networks."
+                self.done = f"All {self.rounds[-1].items:,} items were seen by all networks."
                 return None
             allowed = budget.seconds(self.whole)
             if self.whole > allowed:

@@ -137,6 +137,7 @@ def _report(race: Race) -> Ranking:
     by_name = {one.name: one for one in race.all}
     for place in places:
         by_name[place.name].timed(race.order, race.how)
+    n_folds = race.latest[places[0].name].on.folds
     bad = {row: item for one in race.all for row, item in one.bad.items()}
     return Ranking(
         target=race.labels.name,
@@ -149,7 +150,7 @@ def _report(race: Race) -> Ranking:
         heats=tuple(race.rounds),
         done=race.done,
         whole_seconds=race.whole,
-        evaluation=f"{race.rules.n_folds} stratified folds; layer and probe chosen on the other folds",
+        evaluation=f"{n_folds} stratified folds; layer and probe chosen on the other folds",
         bad=tuple(bad[row] for row in sorted(bad)),
         notes=_notes(race, places[0].name),
     )
