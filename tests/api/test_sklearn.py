@@ -172,6 +172,8 @@ def test_one_class_and_unequal_lengths_are_told(colours, store):
         TransferClassifier(BACKBONE).fit(paths, ["red"] * len(paths))
     with pytest.raises(UsageError, match="Got 24 inputs and 23 labels"):
         TransferClassifier(BACKBONE, store=store).fit(paths, labels[1:])
+    with pytest.raises(UsageError, match=r"y holds None at position 1\. A label for every row"):
+        TransferClassifier(BACKBONE).fit(paths, [labels[0], None, *labels[2:]])
 
 
 def test_a_bad_item_is_an_error(colours, tmp_path, store):

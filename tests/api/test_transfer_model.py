@@ -164,6 +164,9 @@ def test_given_splits_are_kept_apart(colours, store, tmp_path):
     assert evaluation.items == 12
     assert evaluation.metrics["label"]["accuracy"].value == pytest.approx(8 / 12)
     assert "Scored on the test split of the data." in evaluation.notes
+    assert not [note for note in evaluation.notes if "was fitted on" in note]  # not even on rows of another split
+    seen = fitted.evaluate(tmp_path / "train", progress=False)
+    assert "The model was fitted on 18 of these items: that flatters it." in seen.notes
 
 
 def test_rare_classes_count_when_asked(store, tmp_path):
@@ -205,8 +208,8 @@ def test_targets_that_cannot_be_learned_are_told_at_once(colours, tmp_path):
     untouched = TransferModel(BACKBONE, head="ridge", store=tmp_path / "store")
     with pytest.raises(DataError, match=r"'label' cannot be learned: the only label is 'x'\. At least two classes"):
         untouched.fit(paths, ["x"] * 24)
-    with pytest.raises(DataError, match=r"as a number, and holds 'inf'\. Finite numbers"):
-        untouched.fit(paths, ["inf", "1"] * 12, task="regression")
+    with pytest.raises(DataError, match=r"as a number, and holds 'much'\. Finite numbers"):
+        untouched.fit(paths, ["much", "1"] * 12, task="regression")
     with pytest.raises(UsageError, match=r"There is no head called 'rigde'.*Did you mean ridge"):
         TransferModel(BACKBONE, head="rigde", store=tmp_path / "store").fit(paths, ["x", "y"] * 12)
     assert not list((tmp_path / "store").rglob("*.arrow"))

@@ -140,3 +140,13 @@ def test_labels_that_may_be_none_or_the_same_are_named():
     ]
     values = column(["cat"] * 12 + ["dog"] * 12)
     assert remarks("pet", learned("pet", values), values, asked=False) == []
+
+
+@pytest.mark.parametrize("values", [["1,5", "2,25", "3,0"], ["1.234,5", "-2,1"]])
+def test_decimal_commas_are_told(values):
+    """Numbers of other countries are no classes, unless that is said."""
+    with pytest.raises(DataError, match="'price' holds numbers with a decimal comma") as caught:
+        learned("price", column(values))
+    assert "--task classification" in str(caught.value)
+    assert learned("price", column(values), "classification").name == "classification"
+    assert learned("tags", column(["1,2", "a"])).name == "classification"

@@ -286,3 +286,8 @@ class TransferRegressor(RegressorMixin, Transfer):  # type: ignore[misc]  # scik
 def _require_targets(estimator: Any, y: Any) -> None:
     if y is None:
         raise UsageError(f"{type(estimator).__name__} requires y to be passed, but the target y is None.")
+    row = next((i for i, value in enumerate(y) if value is None), None) if np.ndim(y) == 1 else None
+    if row is not None:
+        raise UsageError(
+            f"y holds None at position {row}.", expected="A label for every row.", do="Leave such rows out of X and y."
+        )

@@ -67,7 +67,13 @@ class Predictor:
     @property
     def seen(self) -> set[bytes]:
         """Content keys of the items that it was fitted on, as far as they are known."""
-        return set() if self.evidence is None else set(self.evidence.rows)
+        if self.evidence is None:
+            return set()
+        if self.evidence.splits is None:
+            return set(self.evidence.rows)
+        splits = self.evidence.splits.tolist()
+        scored = "test" if "test" in splits else "val"
+        return {row for row, split in zip(self.evidence.rows, splits, strict=True) if split not in (scored, "left out")}
 
     @cached_property
     def typical(self) -> Mapping[str, Typicality]:

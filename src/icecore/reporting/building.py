@@ -172,4 +172,4 @@ def _lost(previews: Sequence[Preview], noun: str) -> list[str]:
     if not lost:
         return []
     said = f"{words.count(len(lost), 'item')} of the {noun} could not be shown: {lost[0]}."
-    return [f"{said} Where files have moved, name the place with --data."]
+    return [f"{said} --data names the place where they lie now."]

@@ -25,6 +25,9 @@ _THREADS = 4
 _HEAT = np.array([(0, 0, 4), (66, 10, 104), (147, 38, 103), (221, 81, 58), (252, 165, 10), (252, 255, 164)], float)
 
 
+_GONE = {"image+text": "a model keeps no paths of pairs"}
+
+
 @dataclass(frozen=True, slots=True)
 class Preview:
     """What is shown of an item: a picture, a text, a sound, each empty where there is none; `lost` says why."""
@@ -80,7 +83,7 @@ class Previewer:
     def _safely(self, asked: tuple[Item | None, bool]) -> Preview:
         item, large = asked
         if item is None:
-            return Preview(lost="the file is not where it was")
+            return Preview(lost=_GONE.get(self.modality, "the file is not where it was"))
         try:
             return preview_of(item, self.modality, max(self.side, LARGE) if large else self.side, large=large)
         except BadItemError as error:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from icecore.errors import UsageError
+from icecore.errors import DataError, UsageError
 from icecore.tasks.base import Task, TaskName
 from icecore.tasks.classification import Classification
 from icecore.tasks.multilabel import Multilabel, is_list
@@ -19,6 +20,7 @@ TASKS: dict[str, type[Task]] = {task.name: task for task in (Classification, Mul
 _FEW_VALUES = 20  # different whole numbers up to which they are classes without a word
 _ROWS_A_VALUE = 5  # fewer rows than this for each different whole number make it a quantity
 _RARE = 10  # items of the rarest class, under which little can be known of it
+_COMMA = re.compile(r"\s*[+-]?(\d{1,3}(\.\d{3})+|\d+),\d+\s*")
 _NO_LABEL = frozenset(("nan", "na", "n/a", "<na>", "#n/a", "null", "?"))  # what missing labels are often written as
 _WORD = 100  # as many times rarer than the most frequent class is rare too
 
@@ -39,7 +41,7 @@ def learned(name: str, values: np.ndarray, task: str | None = None, order: Seque
 
     Raises:
         UsageError: there is no such task, or an order without one that has it.
-        DataError: the labels cannot be learned so.
+        DataError: the labels cannot be learned so, or are numbers with a decimal comma.
 
     Example:
         >>> learned("weight", np.array([0.5, 1.5, 2.5])).name
@@ -47,6 +49,8 @@ def learned(name: str, values: np.ndarray, task: str | None = None, order: Seque
     """
     plain = values.tolist()
     chosen = task or ("ordinal" if order is not None else guessed(plain))
+    if task is None and chosen == "classification":
+        _require_points(name, plain)
     if chosen not in TASKS:
         raise UsageError(f"There is no task {chosen!r}.", expected=f"One of {', '.join(TASKS)}.")
     if order is not None and chosen != "ordinal":
@@ -73,6 +77,16 @@ def guessed(values: Sequence[Any]) -> TaskName:
         return "regression"
     many = different > _FEW_VALUES and len(numbers) < _ROWS_A_VALUE * different
     return "regression" if many else "classification"
+
+
+def _require_points(name: str, values: Sequence[Any]) -> None:
+    """Raise DataError for numbers with a decimal comma, which would each become a class."""
+    if values and all(isinstance(value, str) and _COMMA.fullmatch(value) for value in values):
+        raise DataError(
+            f"{name!r} holds numbers with a decimal comma, such as {values[0]!r}.",
+            expected="A point before decimals, as in 0.25.",
+            do="Write it so, or say --task classification to take each as a class.",
+        )
 
 
 def remarks(name: str, task: Task, values: np.ndarray, *, asked: bool) -> list[str]:
