@@ -7,6 +7,8 @@ import pytest
 from PIL import Image, ImageEnhance
 
 import icecore
+from icecore.evaluation import suspects
+from icecore.selection import opinions
 from tests.api.pictures import BUNDLED, jpeg
 
 QUICK = {"progress": False, "repeats": 1}
@@ -46,7 +48,7 @@ def test_flipped_labels_of_real_questions_are_found(assets):
     assert len(found & wrong) / len(found) >= 0.8
     assert len(found & wrong) / len(wrong) >= 0.6
     right = [one.likely == some[one.row]["category"] for one in model.report.suspects["label"] if one.row in wrong]
-    assert np.mean(right) >= 0.9
+    assert np.mean(right) >= 0.8
 
 
 def test_pictures_of_another_world_are_called_so(assets):
@@ -85,3 +87,35 @@ def test_intervals_of_a_choice_cover_the_accuracy_on_new_data():
         truth = (head.predict_proba(X_new).argmax(1) == y_new).mean()
         covered.append(own.low <= truth <= own.high)
     assert 0.92 <= np.mean(covered) <= 0.99
+
+
+def test_a_class_of_another_world_is_named(assets):
+    """Where one class of rubbish is of pictures from elsewhere the fit says which; of rubbish alone nothing."""
+    files = sorted((assets / "data" / "trashnet").rglob("*.jpg"))[::4]
+    odd = sorted((assets / "data" / "cifar10_sample" / "train").rglob("*.jpg"))[::12]
+    inputs = list(map(str, files)) + list(map(str, odd))
+    y = [file.parent.name for file in files] + ["toys"] * len(odd)
+    model = icecore.fit(inputs, y, backbone=BUNDLED, head="ridge", **QUICK)
+    assert any("The class 'toys' lies apart" in note for note in model.report.notes)
+    alone = icecore.fit(inputs[: len(files)], y[: len(files)], backbone=BUNDLED, head="ridge", **QUICK)
+    assert not any("lies apart" in note for note in alone.report.notes)
+
+
+@pytest.mark.slow
+def test_flipped_labels_of_photographs_are_found(assets):
+    """TrashNet, MobileNetV2, blocks side by side: of 5 % wrong labels at least 60 % are found, at 80 % precision."""
+    files = sorted((assets / "data" / "trashnet").rglob("*.jpg"))
+    names = sorted({file.parent.name for file in files})
+    rng = np.random.default_rng(100)
+    wrong = set(rng.permutation(len(files))[: round(0.05 * len(files))].tolist())
+    y = [
+        str(rng.choice([name for name in names if name != file.parent.name])) if n in wrong else file.parent.name
+        for n, file in enumerate(files)
+    ]
+    net = icecore.PretrainedModel.load(f"hf:{assets / 'weights' / 'mobilenet_v2_hf'}")
+    X = net.extract_features(list(map(str, files)), layers=[8, 12, 15], progress=False)
+    blocks = np.concatenate([X[layer] for layer in X.layers], axis=1)
+    codes = np.unique(y, return_inverse=True)[1]
+    found = {one.row for one in suspects(codes, opinions(blocks, codes, len(names)))}
+    assert len(found & wrong) / len(found) >= 0.8
+    assert len(found & wrong) / len(wrong) >= 0.6

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from icecore.api.honesty import Data, curve, doubts, typical, with_mended
+from icecore.api.honesty import Data, curve, doubts, second_opinions, typical, with_mended
 from icecore.api.labels import Labels
 from icecore.api.reports import EnsembleReport, Metrics, TargetReport
 from icecore.api.separating import Separated, separate
@@ -132,7 +132,8 @@ def _fit_target(labels: Labels, rows: Rows, settings: Settings, progress: Progre
     missing = [_NO_CURVE.format(labels.name)] if settings.learning_curve and report.learning_curve is None else []
     notes = (*labels.notes, *_notes(result), *missing, *said)
     what_is = typical(candidate, data, result.fit_rows)
-    return FittedTarget(labels, candidate, head, report, _target_evidence(labels, result), what_is, notes)
+    evidence = replace(_target_evidence(labels, result), opinions=second_opinions(candidate, data))
+    return FittedTarget(labels, candidate, head, report, evidence, what_is, notes)
 
 
 def _report(

@@ -11,15 +11,29 @@ import numpy as np
 from icecore.artifact import TargetEvidence
 from icecore.data import Item
 from icecore.errors import DataError
-from icecore.evaluation import Estimate, LearningCurve, Progress, Typicality, learning_curve, suspects, typicality
+from icecore.evaluation import Estimate, LearningCurve, Progress, Typicality, learning_curve, outlying_class, typicality
 from icecore.heads import Rows
 from icecore.heads.mending import can_be_mended, mended
-from icecore.selection import Candidate, HeldOut, Nested, features_of, fit_candidate, in_memory, mend, unseen_of_known
+from icecore.selection import (
+    Candidate,
+    HeldOut,
+    Nested,
+    features_of,
+    fit_candidate,
+    in_memory,
+    mend,
+    opinions,
+    unseen_of_known,
+)
 from icecore.selection.candidates import take
 from icecore.tasks import AnyHead, Task
 
 CLASSES = "classification"
 _APART = 0.2  # by which the score on the model's own rows may be above that on unseen ones
+_APART_CLASS = (
+    "The class {name!r} lies apart from all others: {share:.0%} of its items are unlike those of every other class "
+    "(of no other class more than {others:.0%}). Where they come from another source, it is told by the source."
+)
 _MOST_ROWS = 5000
 _MOST_NUMBERS = 1 << 24  # of features at once
 _MOST_WIDE = 1 << 15  # wider features are no description of what is typical
@@ -101,6 +115,19 @@ def typical(candidate: Candidate, data: Data, rows: np.ndarray) -> Typicality | 
         return None
 
 
+def second_opinions(candidate: Candidate, data: Data) -> np.ndarray | None:
+    """What several heads say of every row by what a candidate reads, (n, k); None where it would take long, or the
+    rows are not in memory, and of anything but classes.
+    """
+    X = features_of(data.features, candidate.layer) if data.task.name == CLASSES else None
+    if not isinstance(X, np.ndarray):
+        return None
+    try:
+        return opinions(X, data.y, data.task.width, data.groups, class_weight=data.class_weight, seed=data.seed)
+    except DataError:
+        return None
+
+
 def curve(candidate: Candidate, data: Data, progress: Progress) -> LearningCurve | None:
     """The learning curve of what was chosen; None of too few rows, of rows not in memory, of anything but classes."""
     if not in_memory(data.features) or data.task.name != CLASSES:
@@ -128,7 +155,7 @@ def suspect_labels(evidence: TargetEvidence, items: Sequence[Item]) -> tuple[Sus
             round(one.p_given, 6),
             round(one.p_likely, 6),
         )
-        for one in suspects(evidence.y, evidence.proba, evidence.scored)
+        for one in evidence.suspects()
     )
 
 
@@ -164,4 +191,7 @@ def doubts(
             f"The same head has {raw} on the inputs themselves, and {own} on features: the backbone adds nothing here. "
             "Another one, or another layer, may (icecore rank)."
         )
+    apart = outlying_class(X, data.y[rows], seed=data.seed) if X.shape[1] <= _MOST_WIDE else None
+    if apart is not None:
+        said.append(_APART_CLASS.format(name=data.task.classes[apart.code], share=apart.share, others=apart.others))
     return tuple(said)

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from icecore.data import Item
 from icecore.errors import ArtifactError
+from icecore.evaluation import Suspect, suspects, usual_odds
 from icecore.keys import DIGEST_SIZE
 
 EVIDENCE = "evidence.arrow"
@@ -37,6 +38,8 @@ class TargetEvidence:
         proba: (n, k) probabilities by models that have not seen the item, averaged over repeats; NaN in rows that are
             not scored. Of a regression (n, 1) values.
         scored: (n,) whether the item's prediction took no part in choice and fit.
+        opinions: (n, k) what several heads that have not seen the item say on average, to judge its label by; NaN
+            where there is nothing. None where that was not asked: the probabilities stand in for it.
     """
 
     name: str
@@ -45,6 +48,13 @@ class TargetEvidence:
     y: np.ndarray
     proba: np.ndarray
     scored: np.ndarray
+    opinions: np.ndarray | None = None
+
+    def suspects(self) -> list[Suspect]:
+        """The items whose label is likely wrong, the surest first."""
+        if self.opinions is None:
+            return suspects(self.y, self.proba, self.scored, odds=2 * usual_odds(self.proba.shape[1]))
+        return suspects(self.y, self.opinions)
 
 
 @dataclass(frozen=True)
@@ -94,6 +104,8 @@ def write_evidence(evidence: Evidence, folder: Path, fingerprint: str) -> None:
         columns[f"{number}.y"] = _column(target.y)
         columns[f"{number}.proba"] = _column(target.proba.astype(np.float32))
         columns[f"{number}.scored"] = pa.array(target.scored)
+        if target.opinions is not None:
+            columns[f"{number}.opinions"] = _column(target.opinions.astype(np.float32))
     targets = [{"name": t.name, "task": t.task, "classes": list(t.classes)} for t in evidence.targets.values()]
     about = json.dumps(
         {"version": _VERSION, "fingerprint": fingerprint, "targets": targets, "spent": dict(evidence.spent)}
@@ -139,6 +151,7 @@ def _evidence(table: pa.Table, targets: Sequence[Mapping[str, Any]], spent: Mapp
             _array(table[f"{number}.y"]),
             _array(table[f"{number}.proba"]),
             _array(table[f"{number}.scored"]),
+            _array(table[f"{number}.opinions"]) if f"{number}.opinions" in table.column_names else None,
         )
         for number, target in enumerate(targets)
     ]

@@ -18,10 +18,11 @@ from icecore.evaluation.leaks import Leaks, leaks
 from icecore.evaluation.learning import LearningCurve, learning_curve
 from icecore.evaluation.metrics import METRICS, metrics
 from icecore.evaluation.numbers import NUMBER_METRICS, half_width, number_metrics
+from icecore.evaluation.outlying import Outlying, outlying_class
 from icecore.evaluation.paired import paired_difference, paired_gain, share_right
 from icecore.evaluation.ranks import RANK_METRICS, median_classes, rank_metrics
 from icecore.evaluation.reliability import Bin, Reliability, reliability
-from icecore.evaluation.suspects import Suspect, suspects
+from icecore.evaluation.suspects import Suspect, suspects, usual_odds
 from icecore.evaluation.transferability import h_score, leep, logme
 from icecore.evaluation.typicality import Typicality, outlier_scores, typicality
 
@@ -38,6 +39,7 @@ __all__ = [
     "Leaks",
     "LearningCurve",
     "OutOfFold",
+    "Outlying",
     "Progress",
     "Reliability",
     "Suspect",
@@ -63,6 +65,7 @@ __all__ = [
     "near_pairs",
     "number_metrics",
     "outlier_scores",
+    "outlying_class",
     "paired_difference",
     "paired_gain",
     "precisions",
@@ -72,5 +75,6 @@ __all__ = [
     "suspects",
     "typicality",
     "untested",
+    "usual_odds",
     "wilson",
 ]

@@ -3,18 +3,21 @@
 A Gaussian a class with one covariance for all (Lee et al. 2018, "A simple unified framework for detecting
 out-of-distribution samples"), in the leading directions of the standardised features, and one variance in all others,
 as in probabilistic principal components (Tipping and Bishop 1999). An input's score is its distance to the nearest
-class. What a score means is told by the scores of training items that the Gaussians were made without: the share of
-them that score as high is a p-value.
+class, less what speaks for the likeliest class (its logit by linear discriminants), weighed so that both count alike on
+average, after Wang et al. 2022, "ViM: out-of-distribution with virtual-logit matching". What a score means is told by
+the scores of training items that the Gaussians were made without: the share of them that score as high is a p-value.
 
-Chosen among this, its parts, relative Mahalanobis distances and nearest neighbours: trained on TrashNet, all but the
-relative ones tell CIFAR-10's pictures from new ones of its own with an area under the curve of 0.98 or more (bundled
-network). A class of the same data set that was left out is much harder: 0.63 on TrashNet, 0.57 on CIFAR-10, 0.80 on
-ESC-10, 0.90 on banking77. No training row is kept for it.
+Chosen on TrashNet and banking77 among this, its parts, nearest neighbours, relative distances, and what a logistic head
+says, by the area under the curve for a class that was left out: 0.72 and 0.88 (the distance alone 0.63 and 0.81, the
+best of all 0.77 and 0.88, no one of them on both). On others: TrashNet under
+MobileNetV2 0.72 to 0.75 (the distance alone 0.67), CIFAR-10 0.65 (0.53), Fashion-MNIST 0.65 to 0.73 (0.58 to 0.77),
+ESC-10 0.88 (0.89), banking77 under MiniLM 0.91 (0.90). Pictures of another data set: 0.97 or more. No training row is
+kept for it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -47,6 +50,7 @@ class Gaussians:
         whitening: (r, r), from these directions to ones in which a class has variance one.
         centres: of the classes, whitened (k, r).
         noise: variance in every other direction.
+        weight: of the squared distance, against logits of the likeliest class; 0 to go by the distance alone.
     """
 
     mean: np.ndarray
@@ -55,16 +59,36 @@ class Gaussians:
     whitening: np.ndarray
     centres: np.ndarray
     noise: float
+    weight: float = 0.0
 
     def scores(self, X: np.ndarray) -> np.ndarray:
+        """Of rows (n, d), (n,): how unlike the training rows they are. Only to be compared with each other."""
+        squares, logits = self._measured(X)
+        return np.asarray(self.weight * squares - logits if self.weight else self._rooted(squares))
+
+    def distances(self, X: np.ndarray) -> np.ndarray:
         """Of rows (n, d), (n,): the root of the mean squared distance to the nearest class. Typical ones are near 1."""
+        return self._rooted(self._measured(X)[0])
+
+    def weighed(self, X: np.ndarray) -> Gaussians:
+        """The same with the weight by which distances and logits of these rows count alike; without where no class
+        stands out.
+        """
+        squares, logits = self._measured(X)
+        several = len(self.centres) > 1 and squares.mean() > 0
+        return replace(self, weight=max(float(logits.mean() / squares.mean()), 0.0) if several else 0.0)
+
+    def _rooted(self, squares: np.ndarray) -> np.ndarray:
+        return np.asarray(np.sqrt(squares / max(np.count_nonzero(self.factor), 1)))
+
+    def _measured(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of rows, (n,): the squared distance to the nearest class, and the logit of the likeliest one."""
         Z = (np.asarray(X, np.float64) - self.mean) * self.factor
         along = Z @ self.axes
         rest = np.maximum((Z**2).sum(axis=1) - (along**2).sum(axis=1), 0) / self.noise
         W = along @ self.whitening
-        squares = (W**2).sum(axis=1)[:, None] + (self.centres**2).sum(axis=1) - 2 * W @ self.centres.T
-        whole = np.maximum(squares.min(axis=1), 0) + rest
-        return np.asarray(np.sqrt(whole / max(np.count_nonzero(self.factor), 1)))
+        logits = (W @ self.centres.T - (self.centres**2).sum(axis=1) / 2).max(axis=1)
+        return np.maximum((W**2).sum(axis=1) - 2 * logits, 0) + rest, logits
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +121,7 @@ class Typicality:
     def arrays(self) -> Arrays:
         """All of it, to be saved."""
         own = self.gaussians
-        numbers = np.array([own.noise, self.items], np.float64)
+        numbers = np.array([own.noise, self.items, own.weight], np.float64)
         return {
             "mean": own.mean.astype(np.float32),
             "factor": own.factor.astype(np.float32),
@@ -113,8 +137,9 @@ class Typicality:
         """What `arrays` gave. Raises KeyError where one is missing."""
         names = ("mean", "factor", "axes", "whitening", "centres")
         wide = {name: arrays[name].astype(np.float64) for name in names}
-        noise, items = arrays["numbers"].tolist()
-        return cls(Gaussians(**wide, noise=noise), arrays["reference"], int(items))
+        noise, items, *weight = arrays["numbers"].tolist()
+        made = Gaussians(**wide, noise=noise, weight=weight[0] if weight else 0.0)
+        return cls(made, arrays["reference"], int(items))
 
 
 def outlier_scores(
@@ -155,8 +180,9 @@ def typicality(
     rows = np.arange(len(X)) if len(X) <= _MOST_ROWS else np.sort(_some(len(X), seed))
     X, codes, groups = np.asarray(X)[rows], codes[rows], groups[rows]
     plan = folds(np.zeros(len(X), np.intp), groups, n_splits=_FOLDS, seed=seed)
-    whole, shrinkage = _gaussians(X, codes, seed)
-    parts = [_gaussians(X[train], codes[train], seed, shrinkage)[0].scores(X[test]) for train, test in plan]
+    whole, shrinkage = gaussians(X, codes, seed)
+    made = [(gaussians(X[train], codes[train], seed, shrinkage)[0], X[test]) for train, test in plan]
+    parts = [replace(own, weight=whole.weight).scores(tested) for own, tested in made]
     left_out = np.concatenate(parts)
     reference = np.sort(left_out)
     if len(reference) > _KEPT:
@@ -168,7 +194,7 @@ def _some(n: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).permutation(n)[:_MOST_ROWS]
 
 
-def _gaussians(X: np.ndarray, codes: np.ndarray, seed: int, shrinkage: float | None = None) -> tuple[Gaussians, float]:
+def gaussians(X: np.ndarray, codes: np.ndarray, seed: int, shrinkage: float | None = None) -> tuple[Gaussians, float]:
     """The Gaussians, and how far the covariance was drawn to a sphere (Ledoit and Wolf 2004).
 
     Given, for those of a part of the rows: of fewer rows more would be right, and scores could not be compared.
@@ -190,4 +216,4 @@ def _gaussians(X: np.ndarray, codes: np.ndarray, seed: int, shrinkage: float | N
     whitening = vectors / np.sqrt(np.maximum(values, _TINY))
     rest = max(float((Z.astype(np.float64) ** 2).sum() - (along**2).sum()), 0.0) / len(Z)
     noise = max(rest / max(varying - r, 1), 1e-3)
-    return Gaussians(mean, factor, axes, whitening, centres @ whitening, noise), shrinkage
+    return Gaussians(mean, factor, axes, whitening, centres @ whitening, noise).weighed(X), shrinkage

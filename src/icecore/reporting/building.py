@@ -19,7 +19,7 @@ from icecore.reporting.feature_map import MOST as MOST_ON_MAP
 from icecore.reporting.feature_map import FeatureMap, feature_map
 from icecore.reporting.figures import figures
 from icecore.reporting.findings import findings, headline
-from icecore.reporting.looking import duplicates, mistakes, outliers, suspects
+from icecore.reporting.looking import duplicates, lies_apart, mistakes, outliers, suspects
 from icecore.reporting.material import Material, Scored
 from icecore.reporting.parts import Contents, Layers, Part
 from icecore.reporting.previews import Budget, Preview, Previewer, side_for
@@ -80,6 +80,7 @@ def _with_scores(part: Part, scored: Scored, material: Material, features: np.nd
         galleries=tuple(gallery for gallery in every if gallery is not None),
         duplicates=None if features is None else duplicates(material, scored, features),
         curve=None if own is None else curve(own),
+        apart="" if features is None else lies_apart(scored, features),
         table=True,
     )
 

@@ -14,7 +14,15 @@ _RARE = 3
 
 def findings(part: Part, noun: str) -> tuple[Finding, ...]:
     """At most six, the most telling first."""
-    every = [*_baselines(part), *_confusion(part), *_labels(part), *_twice(part), *_trust(part), *_more(part)]
+    every = [
+        *_baselines(part),
+        *_confusion(part),
+        *_apart(part),
+        *_labels(part),
+        *_twice(part),
+        *_trust(part),
+        *_more(part),
+    ]
     return tuple(every[:6]) if noun else ()
 
 
@@ -83,6 +91,11 @@ def _confusion(part: Part) -> Iterator[Finding]:
         share = words.percent(hardest.found.value)
         said = f"{hardest.name}; {share} of its {words.count(hardest.items, 'item')} are found."
         yield Finding("Hardest class:", said, "confusion")
+
+
+def _apart(part: Part) -> Iterator[Finding]:
+    if part.apart:
+        yield Finding("One class lies apart:", part.apart)
 
 
 def _labels(part: Part) -> Iterator[Finding]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from icecore.errors import DataError
-from icecore.evaluation import leaks, near_pairs, outlier_scores
-from icecore.evaluation import suspects as suspect_labels
+from icecore.evaluation import leaks, near_pairs, outlier_scores, outlying_class
 from icecore.evaluation.duplicates import joined
 from icecore.reporting import words
 from icecore.reporting.material import Material, Scored
@@ -16,6 +15,7 @@ MOST = 48
 _GROUPS, _IN_GROUP = 24, 6
 _MOST_PAIRED = 20_000  # items whose features are compared each with each
 _FAR = 0.01
+_MOST_WIDE = 1 << 15
 _OUTLIERS = 24
 
 
@@ -36,7 +36,7 @@ def mistakes(scored: Scored) -> Gallery | None:
 
 def suspects(scored: Scored) -> Gallery | None:
     """Items whose label is likely wrong."""
-    every = suspect_labels(scored.y, scored.proba, scored.known)
+    every = scored.target.suspects()
     if not every:
         return None
     found = every[:MOST]
@@ -45,8 +45,9 @@ def suspects(scored: Scored) -> Gallery | None:
         f"labelled {names[one.given]}, looks like {names[one.likely]} ({words.percent(one.p_likely)})" for one in found
     )
     said = (
-        "Models that had not seen these items say confidently something other than their label. Some are right and the "
-        f"label is wrong: worth looking through, for wrong labels cost more than missing ones. {_first(len(every))}"
+        "Heads of several kinds that had not seen these items say confidently something other than their label. "
+        "Some are right and the label is wrong: worth looking through, for wrong labels cost more than missing ones. "
+        f"{_first(len(every))}"
     )
     return Gallery("suspects", "Labels that look wrong", said, tuple(one.row for one in found), captions, len(every))
 
@@ -71,6 +72,17 @@ def outliers(scored: Scored, features: np.ndarray) -> Gallery | None:
         "source. One in a hundred is to be expected here; the farthest come first."
     )
     return Gallery("outliers", "Unlike the rest", said, tuple(order.tolist()), ("",) * len(order), len(far))
+
+
+def lies_apart(scored: Scored, features: np.ndarray) -> str:
+    """What is said of a class whose items are unlike those of all others; empty where there is none."""
+    rows = np.flatnonzero(np.isfinite(features).all(1))
+    found = outlying_class(features[rows], scored.y[rows]) if features.shape[1] <= _MOST_WIDE else None
+    if found is None:
+        return ""
+    share = words.percent(found.share)
+    name = scored.names[found.code]
+    return f"{share} of {name} are unlike every other class. If they come from another source, it is told by that."
 
 
 def duplicates(material: Material, scored: Scored, features: np.ndarray) -> Groups | None:

@@ -93,6 +93,7 @@ class Part:
     map: FeatureMap | None = None
     map_said: str = ""
     duplicates: Groups | None = None
+    apart: str = ""
     layers: Layers | None = None
     curve: Curve | None = None
     table: bool = False

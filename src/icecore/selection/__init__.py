@@ -24,6 +24,7 @@ from icecore.selection.crossing import are_shares
 from icecore.selection.fitting import fit_candidate
 from icecore.selection.mending import CALIBRATIONS, Calibration, Mended, mend
 from icecore.selection.nesting import Nested, nested
+from icecore.selection.opinions import opinions
 from icecore.selection.probing import PROBES, LayerScore, Probed, probe, probes_for
 from icecore.selection.rows import spread_order
 from icecore.selection.scoring import ScoredCandidate
@@ -68,6 +69,7 @@ __all__ = [
     "mend",
     "names_of",
     "nested",
+    "opinions",
     "probe",
     "probes_for",
     "spread_order",
