@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from icecore import PretrainedModel, TransferModel
+from icecore.data import read
 from icecore.errors import UsageError
-from icecore.features import Terminal
+from icecore.features import Terminal, extract
+from icecore.prefix import Column
 from icecore.prefix.engines import choosing
 from icecore.store import Store
 from tests.features.photos import write_photos
@@ -43,6 +45,15 @@ def test_little_work_is_done_by_the_eager_engine(photos, tmp_path):
     assert features.report.computed == 70
     assert features.report.engines == ()
     assert not (tmp_path / "store" / ".engines").exists()
+
+
+def test_an_engine_has_to_pay_for_what_is_to_come_too(photos, tmp_path):
+    """The same few photographs are worth a trial where a million more of them will be asked for soon."""
+    backbone = PretrainedModel.load(NET, preprocess=PREPROCESS, device="cpu").backbone
+    column = Column("last", "none")
+    features = extract(backbone, read(photos), [column], store=Store(tmp_path / "store"), ahead=1_000_000)
+    assert features.report.computed == 70
+    assert "items a second on this machine:" in features.report.engines[0]
 
 
 @pytest.mark.usefixtures("_much")
