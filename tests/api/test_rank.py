@@ -131,6 +131,15 @@ def test_halving_goes_on_with_those_that_are_tied():
     assert {one.backbone: one.rank for one in ranking.backbones} == {"one": 1, "two": 1, "blind": 3}
 
 
+def test_within_the_budget_everybody_sees_everything():
+    """Rounds of up to four times as many items, in which nobody is left out."""
+    images, labels = pictures(450)
+    ranking = icecore.rank(images, [network("good", 0), network("blind", 2)], labels, budget="10m", progress=False)
+    assert [(heat.items, len(heat.backbones)) for heat in ranking.heats] == [(100, 2), (400, 2), (450, 2)]
+    assert ranking.done == "All 450 items were seen by all networks."
+    assert 0 < ranking.whole_seconds < 60
+
+
 def test_nothing_is_computed_twice(tmp_path):
     """A second ranking forwards the few items that the network is timed on, and no others."""
     images, labels = pictures(40)

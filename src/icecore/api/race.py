@@ -65,16 +65,16 @@ class Race:
         least = min(n, max(_LEAST_ITEMS, _LEAST_A_CLASS * self.strata))
         size = n if n <= 2 * least or math.isinf(budget.amount) else least
         self._round(size)
-        while True:
+        while size < n:
             self.whole = self.spent + self._cost(self.alive, size, n)
-            if size == n:
-                self.done = f"All {self.rounds[-1].items:,} items were seen by all networks."
-                return None
             allowed = budget.seconds(self.whole)
             if self.whole > allowed:
                 return self._halve(size, allowed)
             size = min(n, _GROWTH * size)
             self._round(size)
+        self.whole = self.spent
+        self.done = f"All {self.rounds[-1].items:,} items were seen by all networks."
+        return None
 
     def _halve(self, size: int, allowed: float) -> None:
         """Rounds of more and more items, as the budget allows, as long as there are several networks and items."""
