@@ -64,6 +64,19 @@ def test_layers_stand_side_by_side(colours, store):
     np.testing.assert_array_equal(np.sort(both, axis=1), np.sort(np.hstack(one), axis=1))
 
 
+def test_columns_have_names(colours, store):
+    """Those of `set_output` and `get_feature_names_out`: layer and number; of features passed through their own."""
+    paths, _ = labelled(colours)
+    several = FeatureExtractor(BACKBONE, layer=["stages.0", "last"], pooling=["mean", "grid"], store=store)
+    frame = several.set_output(transform="pandas").fit_transform(paths)
+    assert list(frame.columns) == list(several.get_feature_names_out())
+    assert frame.shape[1] == 40 + 160 + WIDTH
+    alone = FeatureExtractor(BACKBONE, "stages.0", "grid", store=store).fit_transform(paths)
+    np.testing.assert_array_equal(frame["stages.0 (grid)_7"], alone[:, 7])
+    np.testing.assert_array_equal(frame["last_3"], FeatureExtractor(BACKBONE, store=store).fit_transform(paths)[:, 3])
+    assert list(FeatureExtractor().fit(np.eye(3)).get_feature_names_out()) == ["x0", "x1", "x2"]
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_grid_search_forwards_every_item_once(tmp_path, jobs):
     """4 values and 5 folds over 100 items forward 100 items, not 2,100, also where two processes share the work."""

@@ -80,7 +80,7 @@ def test_the_store_is_shown_as_text(shell, colours, tmp_path):
     assert shell("store", "verify", "--store", "s").out == "Every part is as it was written\n"
     (part,) = (tmp_path / "s").rglob("*.arrow")
     part.write_bytes(part.read_bytes()[:-200])
-    assert shell("store", "verify", "--store", "s").out.endswith("1 damaged parts set aside\n")
+    assert shell("store", "verify", "--store", "s").out.endswith("1 damaged part set aside\n")
     again = shell("extract", colours, "-b", BACKBONE, "--out", "f.npy", "--store", "s")
     assert "features: 18 computed, 0 reused" in again.out
     assert shell("store", "compact", "--store", "s").out.startswith("Merged ")

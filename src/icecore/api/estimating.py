@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
+import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
@@ -17,15 +18,16 @@ from icecore.api.options import columns_for, open_store
 from icecore.api.pretrained import PretrainedModel
 from icecore.api.tuning import Request, training_settings, tune
 from icecore.artifact import Predictor
-from icecore.backbones import LAST, Extractor
+from icecore.backbones import LAST, Extractor, Layer
 from icecore.data import read
 from icecore.errors import UsageError
 from icecore.evaluation import duplicate_groups, merged
 from icecore.features import Features, Silent, extract, named
-from icecore.prefix import Column
+from icecore.prefix import Column, pool
 from icecore.selection import Candidate, choose, features_of, fit_candidate
 from icecore.tasks import AnyHead, Task
 
+_LONG = 8  # steps that every pooling can divide
 GIVEN = "features"  # the layer that features already made are called
 
 
@@ -83,6 +85,12 @@ class OnFeatures(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untype
 
     def _columns(self, backbone: Extractor) -> list[Column]:
         return columns_for(backbone, self.layer if self._network is self.backbone else LAST, self.pooling)
+
+    def _widths(self) -> dict[str, int]:
+        """How many numbers each column has, from the shapes of the network's layers; nothing is computed for it."""
+        backbone = self._backbone()
+        layers = backbone.layers()
+        return {name: _width(layers[one.layer], one.pooling) for name, one in named(self._columns(backbone)).items()}
 
 
 class Transfer(OnFeatures):
@@ -202,3 +210,9 @@ def _together(features: Features | None, given: Any, n: int) -> np.ndarray | Non
     check_consistent_length(given, range(n))
     own = np.unique(np.asarray(given), return_inverse=True)[1]
     return own if exact is None else merged(exact, own)
+
+
+def _width(layer: Layer, pooling: str) -> int:
+    """Numbers of a pooled item; where the item has any length, of one that is long enough for every pooling."""
+    value = torch.zeros(1, *(size if size > 0 else _LONG for size in layer.shape))
+    return pool(layer, value, pooling).numel()

@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, column_or_1d, validate_data
 
 from icecore.api.estimating import OnFeatures, Transfer
 from icecore.api.features_or_items import holds_items
@@ -83,6 +83,15 @@ class FeatureExtractor(TransformerMixin, OnFeatures):  # type: ignore[misc]  # s
         """Features, float32 (n, d). Raises BadItemsError for items that cannot be read."""
         check_is_fitted(self)
         return np.hstack(list(self._matrices(X).values()))
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Names of the columns, (d,): `last_0`, `last_1`, ..., in pipelines and data frames (`set_output`); those of
+        features that are passed through stay as they are.
+        """
+        check_is_fitted(self)
+        if hasattr(self, "n_features_in_"):
+            return np.asarray(_check_feature_names_in(self, input_features))
+        return np.array([f"{name}_{i}" for name, width in self._widths().items() for i in range(width)], object)
 
 
 class TransferClassifier(ClassifierMixin, Transfer):  # type: ignore[misc]  # scikit-learn is untyped

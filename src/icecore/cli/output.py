@@ -11,6 +11,7 @@ from typing import Any, TextIO
 import typer
 
 _SHOWN = 10
+_FEW = 50_000  # parameters below which a tenth of a million says nothing
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
@@ -92,8 +93,10 @@ def millions(count: int | None) -> str:
     Example:
         >>> millions(11_689_512)
         '11.7 M'
+        >>> millions(1284)
+        '1,284'
     """
-    return "" if count is None else f"{count / 1e6:.1f} M"
+    return "" if count is None else f"{count:,}" if count < _FEW else f"{count / 1e6:.1f} M"
 
 
 def shown(text: str, stream: TextIO) -> str:

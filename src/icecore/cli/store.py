@@ -38,7 +38,11 @@ def verify(store: options.StoreDir = None, json: options.Json = False) -> None:
         print_json({"damaged": [api.as_json(damage) for damage in damages]})
         return
     say(*(f"{d.table}/{d.part}: {d.reason}" for d in damages))
-    say(f"{len(damages)} damaged parts set aside" if damages else "Every part is as it was written")
+    say(
+        f"{len(damages)} damaged part{'s' * (len(damages) > 1)} set aside"
+        if damages
+        else "Every part is as it was written"
+    )
 
 
 @app.command()
