@@ -32,6 +32,8 @@ def gaps(column: Values) -> dict[int, str]:
     words = {value for value in set(values.tolist()) if isinstance(value, str) and value}
     blank = {word for word in words if word.isspace()}
     odd = _odd(words - blank)
+    if not blank and not odd:
+        return {}
     rows = np.flatnonzero(np.fromiter((value in blank or value in odd for value in values), bool, len(values)))
     return {int(row): f"no label: {values[row]!r} among numbers" if values[row] in odd else "no label" for row in rows}
 
