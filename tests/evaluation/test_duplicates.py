@@ -92,6 +92,42 @@ def test_few_rows_and_equal_rows():
     assert near_pairs(np.ones((5, 4)))[0].shape == (0, 2)
 
 
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.sampled_from([0.02, 0.1, 0.2]))
+def test_planes_find_what_comparing_all_finds(seed, classes, noise):
+    """Where not all are compared with all, what is found is of what comparing them finds, and nearly all of it."""
+    rng = np.random.default_rng(seed)
+    X, y = scattered(rng, 240, k=classes)
+    X = np.concatenate([X, X[:60] + noise * rng.normal(size=(60, 32))])
+    y = np.concatenate([y, y[:60]])
+    all_pairs = {tuple(pair) for pair in near_pairs(X, y)[0].tolist()}
+    found, cosines = near_pairs(X, y, whole=0)
+    assert {tuple(pair) for pair in found.tolist()} <= all_pairs
+    assert len(found) >= 0.95 * len(all_pairs)
+    assert (cosines >= 0.9).all()
+
+
+def test_rows_that_are_all_alike_are_bounded():
+    """Thousands of rows that point the same way are no thousands of thousands of comparisons."""
+    X = np.ones((4000, 8), np.float32)
+    X[:, 0] += np.random.default_rng(0).normal(size=4000).astype(np.float32) * 1e-3
+    pairs, _ = near_pairs(X, whole=0)
+    assert len(pairs) <= 24 * 64 * 4000
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_items():
+    """Copies of 500 of 100,000 items are found, at least 97 in 100, and next to nothing else."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 10, 100_000)
+    X = (rng.normal(size=(100_000, 24)) + 2 * rng.normal(size=(10, 24))[y]).astype(np.float32)
+    X = X @ rng.normal(size=(24, 128)).astype(np.float32)
+    X[-500:] = X[:500] + 0.3 * rng.normal(size=(500, 128)).astype(np.float32)
+    y[-500:] = y[:500]
+    groups = near_duplicates(X, y)
+    assert (groups[-500:] == groups[:500]).mean() >= 0.97
+    assert len(np.unique(groups)) >= 99_400
+
+
 @given(
     st.lists(st.integers(0, 5), min_size=1, max_size=20).flatmap(
         lambda groups: st.tuples(

@@ -14,7 +14,6 @@ from icecore.features import Features
 from icecore.heads import Rows
 
 LEFT_OUT = "left out"
-_MOST_ROWS = 20_000  # near-duplicates cost the square of it
 _EXAMPLES = 5
 
 
@@ -57,13 +56,13 @@ def separate(
     known = duplicate_groups(features.origins)
     known = known if given is None else merged(known, given)
     X = _layer(matrices)
-    looked = isinstance(X, np.ndarray) and len(X) <= _MOST_ROWS
-    pairs = near_pairs(X, y)[0] if isinstance(X, np.ndarray) and looked else np.empty((0, 2), np.intp)
+    looked = isinstance(X, np.ndarray)
+    pairs = near_pairs(X, y)[0] if isinstance(X, np.ndarray) else np.empty((0, 2), np.intp)
     pairs, alike = (pairs, 0) if y is None else _apart_from_uniform(known, pairs, y)
     groups = joined(known, pairs)
     sets = _sets(pairs[known[pairs[:, 0]] != known[pairs[:, 1]]], len(known))
     names = _Names(features)
-    notes = ([] if looked else [_TOO_MANY.format(rows=len(known))]) + ([_ALIKE.format(classes=alike)] if alike else [])
+    notes = ([] if looked else [_IN_STORE.format(rows=len(known))]) + ([_ALIKE.format(classes=alike)] if alike else [])
     notes += _near_note(sets, names)
     if splits is None:
         return Separated(groups, None, sets, [], tuple(notes))
@@ -100,9 +99,9 @@ def leaks_json(found: Sequence[Leaks], features: Features) -> list[dict[str, Any
     ]
 
 
-_TOO_MANY = (
-    "Near-duplicates were not looked for among {rows:,} items, which would take long; exact ones stay together all the "
-    "same. Items that belong together can be named with --group (groups=)."
+_IN_STORE = (
+    "Near-duplicates were not looked for among {rows:,} items whose features stay in the store; exact ones stay "
+    "together all the same. Items that belong together can be named with --group (groups=)."
 )
 _ALIKE = (
     "In {classes:,} of the classes nearly all items are nearly the same, so only exact duplicates stay together there: "

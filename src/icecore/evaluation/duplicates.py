@@ -30,12 +30,15 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from icecore.evaluation.folds import duplicate_groups
+from icecore.evaluation.hashing import close_pairs
 
 SHARE = 0.1
 LEAST = 0.9
+WHOLE = 20_000  # rows that are compared each with each
 _NEIGHBOUR, _NEARER = 10, 0.6  # and the share of it that tells in how many directions there is
 _BY_CHANCE = 0.01
 _NUMBERS = 1 << 24  # of similarities at once
+_SOME = 2000  # rows that say in how many directions all vary
 
 
 def near_duplicates(
@@ -48,7 +51,7 @@ def near_duplicates(
 ) -> np.ndarray:
     """Groups (n,) of items that are nearly the same, joined with groups that are known; numbered by first appearance.
 
-    Takes n * n * d multiplications, and memory for n * d numbers and little more.
+    Takes n * n * d multiplications at most, and memory for n * d numbers and little more; see `near_pairs`.
 
     Args:
         X: features (n, d).
@@ -69,19 +72,30 @@ def near_duplicates(
 
 
 def near_pairs(
-    X: np.ndarray, y: np.ndarray | None = None, *, share: float = SHARE, least: float = LEAST
+    X: np.ndarray,
+    y: np.ndarray | None = None,
+    *,
+    share: float = SHARE,
+    least: float = LEAST,
+    whole: int = WHOLE,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The pairs (m, 2) of near-duplicates, each once, first row first, and their cosines (m,).
+
+    Of more than 20,000 rows only those are compared that random planes say may be near (see `hashing`), and what is
+    usual is measured, as exactly, where it is asked for. A few pairs whose cosine is barely 0.9 are missed then.
 
     Args:
         X: see `near_duplicates`.
         y: see there.
         share: see there.
         least: see there.
+        whole: up to so many rows each is compared with each.
     """
-    U = _directions(X)
-    usual, directions = _usual(U, np.zeros(len(U), np.intp) if y is None else np.asarray(y))
-    share = min(share, float((_BY_CHANCE / (_NEIGHBOUR - 1)) ** (2 / directions)))
+    U, codes = _directions(X), np.zeros(len(X), np.intp) if y is None else np.asarray(y)
+    if len(U) > whole:
+        return _near_by_planes(U, codes, share, least)
+    usual, directions = _usual(U, codes, np.arange(len(U)))
+    share = _by_chance(share, directions)
     found = [_close(U, usual, rows, share, least) for rows in _blocks(len(U), len(U))]
     pairs = np.concatenate([own for own, _ in found]) if found else np.empty((0, 2), np.intp)
     return pairs, np.concatenate([cosines for _, cosines in found]) if found else np.empty(0)
@@ -124,23 +138,38 @@ def _directions(X: np.ndarray) -> np.ndarray:
     return np.asarray(np.divide(Z, length, out=np.zeros_like(Z), where=length > 0))
 
 
-def _usual(U: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, float]:
-    """(n,) distance of each row to its tenth neighbour in its class, or to the last of fewer; and in how many
-    directions rows vary where they lie.
+def _near_by_planes(U: np.ndarray, codes: np.ndarray, share: float, least: float) -> tuple[np.ndarray, np.ndarray]:
+    """See `near_pairs`. In how many directions rows vary is read from some of them."""
+    pairs, cosines = close_pairs(U, least)
+    some = np.sort(np.random.default_rng(0).permutation(len(U))[:_SOME])
+    share = _by_chance(share, _usual(U, codes, some)[1])
+    usual, _ = _usual(U, codes, np.unique(pairs))
+    near = cosines >= 1 - share * np.minimum(usual[pairs[:, 0]], usual[pairs[:, 1]])
+    return pairs[near], cosines[near]
+
+
+def _by_chance(share: float, directions: float) -> float:
+    """The share, or the one within which one in a hundred would be by chance."""
+    return min(share, float((_BY_CHANCE / (_NEIGHBOUR - 1)) ** (2 / directions)))
+
+
+def _usual(U: np.ndarray, codes: np.ndarray, asked: np.ndarray) -> tuple[np.ndarray, float]:
+    """(n,) distance of the asked rows to their tenth neighbour in their class, or to the last of fewer; and in how many
+    directions these rows vary where they lie.
 
     A class of two says nothing of what is usual in it: it gets the median of all.
     """
     usual, directions = np.full(len(U), np.nan), np.full(len(U), np.nan)
-    for code in np.unique(codes):
+    for code in np.unique(codes[asked]):
         members = np.flatnonzero(codes == code)
         if len(members) > 2:
-            own = U[members]
+            own, these = U[members], asked[codes[asked] == code]
             place = min(_NEIGHBOUR, len(members) - 1)
             nearer = max(1, round(_NEARER * place))
-            for rows in _blocks(len(own), len(own)):
-                distances = np.partition(1 - own[rows] @ own.T, (nearer, place), axis=1)
-                usual[members[rows]] = distances[:, place]
-                directions[members[rows]] = _directions_of(distances[:, nearer], distances[:, place], nearer / place)
+            for rows in _blocks(len(these), len(own)):
+                distances = np.partition(1 - U[these[rows]] @ own.T, (nearer, place), axis=1)
+                usual[these[rows]] = distances[:, place]
+                directions[these[rows]] = _directions_of(distances[:, nearer], distances[:, place], nearer / place)
     unknown = np.isnan(usual)
     if unknown.any():
         usual[unknown] = 0.0 if unknown.all() else np.median(usual[~unknown])

@@ -13,7 +13,6 @@ from icecore.reporting.parts import Gallery, Group, Groups
 
 MOST = 48
 _GROUPS, _IN_GROUP = 24, 6
-_MOST_PAIRED = 20_000  # items whose features are compared each with each
 _FAR = 0.01
 _MOST_WIDE = 1 << 15
 _OUTLIERS = 24
@@ -89,7 +88,7 @@ def duplicates(material: Material, scored: Scored, features: np.ndarray) -> Grou
     """Items that are the same or nearly, by content and by features; those on both sides of a given split first."""
     assert material.evidence is not None  # noqa: S101 - there are scores
     rows = np.flatnonzero(np.isfinite(features).all(1))
-    if not 2 <= len(rows) <= _MOST_PAIRED:
+    if len(rows) < 2:
         return None
     keys = {key: place for place, key in reversed(list(enumerate(material.evidence.rows)))}
     same = np.array([keys[key] for key in material.evidence.rows])
