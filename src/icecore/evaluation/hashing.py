@@ -48,7 +48,8 @@ def close_pairs(U: np.ndarray, least: float, *, seed: int = 0) -> tuple[np.ndarr
     for _ in range(_TABLES):
         planes = rng.permutation(_PLANES)[:bits]
         codes = sides[:, planes] @ (1 << np.arange(bits))
-        order = np.lexsort((U @ rng.normal(size=U.shape[1]).astype(np.float32), codes))
+        further = rng.normal(size=(U.shape[1], 1)).astype(np.float32)
+        order = np.lexsort(((U @ further)[:, 0], codes))
         keys = _sorted_once([keys, *(_keys(pairs, len(U)) for pairs in _agreeing(codes, order, signs, most))])
     pairs = np.stack([keys // max(len(U), 1), keys % max(len(U), 1)], axis=1)
     cosines = np.concatenate([np.empty(0, np.float32), *_cosines(U, pairs)])
