@@ -145,3 +145,21 @@ def test_what_cannot_be_said_is_none_or_told():
         number_metrics(np.ones(5), np.ones(4))
     with pytest.raises(UsageError, match="missing values"):
         number_metrics(np.ones(2), np.array([1.0, np.nan]))
+
+
+@pytest.mark.parametrize("off", [1e-6, 1e-2, 1.0])
+def test_intervals_of_small_errors_are_of_their_size(off):
+    """Numbers that are nearly right have intervals of the size of their errors, not of the numbers themselves."""
+    y = np.arange(60.0)
+    found = number_metrics(y, y + np.random.default_rng(0).normal(size=60) * off)
+    assert found["rmse"].low > 0.5 * off
+    assert found["rmse"].high < 1.5 * off
+    assert found["mae"].high < 1.5 * off
+
+
+def test_no_error_seen_is_no_proof_of_none():
+    """Where every number is right, three of n items may still be as far off as the mean would be."""
+    y = np.arange(60.0)
+    found = number_metrics(y, y)
+    assert 0 < found["rmse"].high < y.std() * (5 / 60) ** 0.5
+    assert found["r2"].low > 0.8

@@ -81,8 +81,8 @@ def rank(
     _show(ranking)
     if plot is not None:
         say(f"Drew {plot}")
-    best = ranking.best
-    say("", f"Try: icecore fit {shlex.quote(data)} --backbone {shlex.quote(best.backbone)}")
+    named = [] if target is None else ["--target", target]
+    say("", "Try: " + shlex.join(["icecore", "fit", data, "--backbone", ranking.best.backbone, *named]))
 
 
 def _show(ranking: Any) -> None:

@@ -86,11 +86,17 @@ def of_positive(value: float, step: float) -> Estimate:
 
     Args:
         value: the mean.
-        step: half of the width that the interval would have without that.
+        step: half of the width that the interval would have without that. Where it is many times the mean, the cube
+            root knows nothing, and the upper end is three steps away (of nothing seen, three in n: the rule of three).
+
+    Example:
+        >>> of_positive(0.0, 0.01).high
+        0.03
     """
     root = max(value, _TINY) ** (1 / 3)
     half = step / 3 / root**2
-    return Estimate(value, min(value, max(root - half, 0.0) ** 3), max(value, (root + half) ** 3))
+    high = min((root + half) ** 3, value + 3 * step)
+    return Estimate(value, min(value, max(root - half, 0.0) ** 3), max(value, high))
 
 
 def t95(degrees: float) -> float:

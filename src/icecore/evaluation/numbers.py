@@ -78,9 +78,8 @@ def half_width(y: np.ndarray, values: np.ndarray, groups: np.ndarray) -> float |
 
 
 def _mean_error(sample: Sample, errors: np.ndarray, floor: np.ndarray) -> Estimate:
-    """Of errors (n,); where none is seen, half an item may still have that of the mean, `floor`."""
-    least = (sample.mean(floor) / 2 / sample.n) ** 2
-    variance = max(sample.variance_of_mean(errors), least)
+    """Of errors (n,); `floor` are those that the mean of y would have."""
+    variance = max(sample.variance_of_mean(errors), _one_half(sample, errors, floor) ** 2)
     value = sample.mean(errors)
     return of_positive(value, t95(sample.degrees(errors)) * math.sqrt(variance))
 
@@ -91,7 +90,16 @@ def _r2(sample: Sample, errors: np.ndarray, spread: np.ndarray) -> Estimate | No
         return None
     left = sample.mean(errors) / total
     influence = (errors - left * spread) / total
-    doubt = max(left, 0.5 / sample.n)  # half an item that is as far off as the mean would be
-    deviation = math.sqrt(max(sample.variance_of_mean(influence), (0.5 / sample.n) ** 2))
+    least = _one_half(sample, errors, spread) / total
+    doubt = max(left, least)
+    deviation = math.sqrt(max(sample.variance_of_mean(influence), least**2))
     factor = math.exp(min(t95(sample.degrees(influence)) * deviation / doubt, 50.0))
     return Estimate(1 - left, min(1 - left, 1 - doubt * factor), max(1 - left, 1 - left / factor))
+
+
+def _one_half(sample: Sample, errors: np.ndarray, floor: np.ndarray) -> float:
+    """What half an item adds to the mean of errors (n,) that is as far off as the worst one seen; where none is off at
+    all, as the mean would be.
+    """
+    worst = float(errors.max()) or sample.mean(floor)
+    return worst / 2 / sample.n
