@@ -142,15 +142,15 @@ def test_wrong_labels_are_named(digits, store, tmp_path):
 
 
 def test_calibration_is_chosen_or_taken_as_said(digits, store):
-    """An overconfident head of one's own is mended; `none` leaves it; a name that there is not is told early."""
+    """An overconfident head of one's own is calibrated; `none` leaves it; a name that there is not is told early."""
     from sklearn.naive_bayes import GaussianNB
 
     own = {"backbone": BUNDLED, "store": store, **QUICK}
     left = icecore.fit(digits, head=GaussianNB(), calibrate="none", **own)
-    mended = icecore.fit(digits, head=GaussianNB(), **own)
+    calibrated = icecore.fit(digits, head=GaussianNB(), **own)
     assert left.report.targets[0].calibration == "none"
-    assert mended.report.targets[0].calibration in {"temperature", "isotonic"}
-    losses = [one.report.targets[0].metrics["log_loss"].value for one in (left, mended)]
+    assert calibrated.report.targets[0].calibration in {"temperature", "isotonic"}
+    losses = [one.report.targets[0].metrics["log_loss"].value for one in (left, calibrated)]
     assert losses[1] < losses[0]
     assert icecore.fit(digits, head="ridge", calibrate="isotonic", **own).report.targets[0].calibration == "isotonic"
     with pytest.raises(UsageError, match=r"There is no calibration 'isotonical'\. .* Did you mean isotonic"):

@@ -71,3 +71,18 @@ def test_too_few_items_are_told():
     with pytest.raises(DataError, match="cannot be learned from 19 items"):
         typicality(np.ones((19, 3)))
     assert np.isfinite(typicality(np.ones((20, 3))).p_values(np.ones((2, 3)))).all()
+
+
+def test_far_out_on_the_side_of_a_class_is_not_typical_of_it():
+    """Classes that are hard to tell apart: what lies further in their direction than any item is unlike them."""
+    rng = np.random.default_rng(0)
+    y = np.arange(300) % 2
+    X = rng.normal(size=(300, 16))
+    X[:, 0] += 2.0 * y
+    own = typicality(X, y)
+    further = np.zeros((3, 16))
+    further[:, 0] = (1.0, 8.0, 20.0)
+    p_values = own.p_values(further)
+    assert p_values[0] > 0.3
+    assert p_values[2] <= p_values[1]
+    assert own.unlike(p_values).tolist() == [False, False, True] or own.unlike(p_values).tolist() == [False, True, True]

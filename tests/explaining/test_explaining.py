@@ -61,8 +61,8 @@ def test_what_decides_a_picture_is_found(squares, backbone, layers, head, method
     assert not in_the_corner(against.parts.values)
 
 
-def test_mended_probabilities_leave_explanations_as_they_are(squares):
-    """A head whose probabilities were mended by isotonic curves is explained as before."""
+def test_calibrated_probabilities_leave_explanations_as_they_are(squares):
+    """A head whose probabilities were calibrated by isotonic curves is explained as before."""
     made = {
         how: fit(squares, backbone="icecore:vision-s", head="knn", layers="stages.2", calibrate=how, progress=False)
         for how in ("none", "isotonic")

@@ -6,7 +6,7 @@ already made. Frozen features come from the store, so a grid search forwards eve
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -295,7 +295,7 @@ class TransferRegressor(RegressorMixin, Transfer):  # type: ignore[misc]  # scik
 def _require_targets(estimator: Any, y: Any) -> None:
     if y is None:
         raise UsageError(f"{type(estimator).__name__} requires y to be passed, but the target y is None.")
-    row = next((i for i, value in enumerate(y) if value is None), None) if np.ndim(y) == 1 else None
+    row = next((i for i, value in enumerate(y) if value is None), None) if isinstance(y, Iterable) else None
     if row is not None:
         raise UsageError(
             f"y holds None at position {row}.", expected="A label for every row.", do="Leave such rows out of X and y."

@@ -40,7 +40,7 @@ def fit_report(
 
 
 def require_calibration(name: str) -> None:
-    """Raise UsageError, before any work, for a way of mending probabilities that there is not."""
+    """Raise UsageError, before any work, for a calibration that there is not."""
     if name not in CALIBRATIONS:
         close = difflib.get_close_matches(str(name), CALIBRATIONS, n=1)
         raise UsageError(

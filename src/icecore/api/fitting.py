@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from icecore.api.honesty import Data, curve, doubts, second_opinions, typical, with_mended
+from icecore.api.honesty import Data, curve, doubts, second_opinions, typical, with_calibrated
 from icecore.api.labels import Labels
 from icecore.api.reports import EnsembleReport, Metrics, TargetReport
 from icecore.api.separating import Separated, separate
@@ -123,7 +123,7 @@ def _fit_target(labels: Labels, rows: Rows, settings: Settings, progress: Progre
             class_weight=settings.class_weight, seed=settings.seed,
         )  # fmt: skip
     data = Data(rows.features, labels.y, labels.task, rows.groups, rows.splits, settings.class_weight, settings.seed)
-    result, head, calibration = with_mended(result, head, data, settings.calibrate)
+    result, head, calibration = with_calibrated(result, head, data, settings.calibrate)
     report = _report(labels, result, rows, settings, progress, calibration=calibration)
     if settings.learning_curve:
         with progress.task(f"learning curve of {labels.name}", 100) as task:

@@ -1,4 +1,4 @@
-"""What is said of a fitted target beside its figures: mended probabilities, suspects, what is typical, and doubts."""
+"""What is said of a fitted target beside its figures: calibration, suspects, what is typical, and doubts."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from icecore.data import Item
 from icecore.errors import DataError
 from icecore.evaluation import Estimate, LearningCurve, Progress, Typicality, learning_curve, outlying_class, typicality
 from icecore.heads import Rows
-from icecore.heads.mending import can_be_mended, mended
+from icecore.heads.calibrating import calibrated, can_be_calibrated
 from icecore.selection import (
     Candidate,
     HeldOut,
     Nested,
+    calibrate,
     features_of,
     fit_candidate,
     in_memory,
-    mend,
     opinions,
     unseen_of_known,
 )
@@ -82,24 +82,24 @@ class Data:
         return rows, X[: len(X)]
 
 
-def with_mended(
+def with_calibrated(
     result: Nested | HeldOut, head: AnyHead, data: Data, method: str
 ) -> tuple[Nested | HeldOut, AnyHead, str]:
-    """The result and the head with mended probabilities, and the method. Those of the result are mended unseen."""
-    if method == "none" or data.task.name != CLASSES or not can_be_mended(head):
+    """The result and the head, both calibrated, those of the result unseen, and the method."""
+    if method == "none" or data.task.name != CLASSES or not can_be_calibrated(head):
         return result, head, "none"
     if isinstance(result, Nested):
-        found = mend(data.y, result.out_of_fold.proba, data.groups, method=method, seed=data.seed)
+        found = calibrate(data.y, result.out_of_fold.proba, data.groups, method=method, seed=data.seed)
         if found.step is None:
             return result, head, found.method
         out = replace(result.out_of_fold, proba=found.proba)
-        return replace(result, out_of_fold=out), mended(head, found.step), found.method
+        return replace(result, out_of_fold=out), calibrated(head, found.step), found.method
     how: dict[str, Any] = {"class_weight": data.class_weight, "seed": data.seed}
     rows, proba = unseen_of_known(result, data.features, data.y, splits=data.splits, groups=data.groups, **how)
-    found = mend(data.y[rows], proba[None], data.groups[rows], method=method, seed=data.seed)
+    found = calibrate(data.y[rows], proba[None], data.groups[rows], method=method, seed=data.seed)
     if found.step is None:
         return result, head, found.method
-    head = mended(head, found.step)
+    head = calibrated(head, found.step)
     return replace(result, head=head, proba=found.step(result.proba)), head, found.method
 
 

@@ -114,7 +114,7 @@ class TransferModel:
             order: of ordinal classes, the lowest first, for all targets or by target; numbers have their own.
             group: column of a table whose rows of one value stay on one side of every split and count as one item.
             groups: the same given beside the data, one value a row.
-            calibrate: how probabilities are calibrated, see `icecore.selection.mending`.
+            calibrate: how probabilities are calibrated, see `icecore.selection.calibrating`.
             learning_curve: also say what twice the labels would bring.
             progress: show it on standard error.
 

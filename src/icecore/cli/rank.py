@@ -81,7 +81,7 @@ def rank(
     _show(ranking)
     if plot is not None:
         say(f"Drew {plot}")
-    named = [] if target is None else ["--target", target]
+    named = [part for one in target or () for part in ("--target", one)]
     say("", "Try: " + shlex.join(["icecore", "fit", data, "--backbone", ranking.best.backbone, *named]))
 
 

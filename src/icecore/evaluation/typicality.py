@@ -12,11 +12,13 @@ says, by the area under the curve for a class that was left out: 0.72 and 0.88 (
 best of all 0.77 and 0.88, no one of them on both). On others: TrashNet under
 MobileNetV2 0.72 to 0.75 (the distance alone 0.67), CIFAR-10 0.65 (0.53), Fashion-MNIST 0.65 to 0.73 (0.58 to 0.77),
 ESC-10 0.88 (0.89), banking77 under MiniLM 0.91 (0.90). Pictures of another data set: 0.97 or more. No training row is
-kept for it.
+kept for it. Logits beyond the mean of training rows count as that mean, for a linear score grows without end on the
+side of a class: afterwards 0.69, 0.62, 0.76 and 0.82 on four draws of these where it was 0.67, 0.62, 0.75 and 0.79.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -51,6 +53,8 @@ class Gaussians:
         centres: of the classes, whitened (k, r).
         noise: variance in every other direction.
         weight: of the squared distance, against logits of the likeliest class; 0 to go by the distance alone.
+        ceiling: above which logits speak for nothing more, the mean of training rows: what lies far out on the side of
+            a class is not more typical of it.
     """
 
     mean: np.ndarray
@@ -60,11 +64,14 @@ class Gaussians:
     centres: np.ndarray
     noise: float
     weight: float = 0.0
+    ceiling: float = math.inf
 
     def scores(self, X: np.ndarray) -> np.ndarray:
         """Of rows (n, d), (n,): how unlike the training rows they are. Only to be compared with each other."""
         squares, logits = self._measured(X)
-        return np.asarray(self.weight * squares - logits if self.weight else self._rooted(squares))
+        if not self.weight:
+            return self._rooted(squares)
+        return np.asarray(self.weight * squares - np.minimum(logits, self.ceiling))
 
     def distances(self, X: np.ndarray) -> np.ndarray:
         """Of rows (n, d), (n,): the root of the mean squared distance to the nearest class. Typical ones are near 1."""
@@ -76,7 +83,8 @@ class Gaussians:
         """
         squares, logits = self._measured(X)
         several = len(self.centres) > 1 and squares.mean() > 0
-        return replace(self, weight=max(float(logits.mean() / squares.mean()), 0.0) if several else 0.0)
+        weight = max(float(logits.mean() / squares.mean()), 0.0) if several else 0.0
+        return replace(self, weight=weight, ceiling=float(logits.mean()))
 
     def _rooted(self, squares: np.ndarray) -> np.ndarray:
         return np.asarray(np.sqrt(squares / max(np.count_nonzero(self.factor), 1)))
@@ -121,7 +129,7 @@ class Typicality:
     def arrays(self) -> Arrays:
         """All of it, to be saved."""
         own = self.gaussians
-        numbers = np.array([own.noise, self.items, own.weight], np.float64)
+        numbers = np.array([own.noise, self.items, own.weight, own.ceiling], np.float64)
         return {
             "mean": own.mean.astype(np.float32),
             "factor": own.factor.astype(np.float32),
@@ -137,8 +145,9 @@ class Typicality:
         """What `arrays` gave. Raises KeyError where one is missing."""
         names = ("mean", "factor", "axes", "whitening", "centres")
         wide = {name: arrays[name].astype(np.float64) for name in names}
-        noise, items, *weight = arrays["numbers"].tolist()
-        made = Gaussians(**wide, noise=noise, weight=weight[0] if weight else 0.0)
+        noise, items, *more = arrays["numbers"].tolist()
+        weight, ceiling = [*more, *(0.0, math.inf)[len(more) :]]
+        made = Gaussians(**wide, noise=noise, weight=weight, ceiling=ceiling)
         return cls(made, arrays["reference"], int(items))
 
 
@@ -182,7 +191,7 @@ def typicality(
     plan = folds(np.zeros(len(X), np.intp), groups, n_splits=_FOLDS, seed=seed)
     whole, shrinkage = gaussians(X, codes, seed)
     made = [(gaussians(X[train], codes[train], seed, shrinkage)[0], X[test]) for train, test in plan]
-    parts = [replace(own, weight=whole.weight).scores(tested) for own, tested in made]
+    parts = [replace(own, weight=whole.weight, ceiling=whole.ceiling).scores(tested) for own, tested in made]
     left_out = np.concatenate(parts)
     reference = np.sort(left_out)
     if len(reference) > _KEPT:

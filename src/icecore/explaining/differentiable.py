@@ -18,8 +18,8 @@ _SURE = 1e-9
 def as_function(head: Any) -> Function | None:
     """From features (n, d) in float64 to what the head gives, (n, k); None where a step has no slope.
 
-    Nearest neighbours vote smoothly here, so that their decision has one; what mends probabilities is left out, because
-    it keeps their order.
+    Nearest neighbours vote smoothly here, so that their decision has one; what calibrates probabilities is left
+    out, because it keeps their order.
 
     Example:
         >>> import numpy as np

@@ -1,4 +1,4 @@
-"""Steps that mend probabilities: a head that is too sure, or not sure enough, of what it ranks well."""
+"""Steps that calibrate probabilities: a head that is too sure, or not sure enough, of what it ranks well."""
 
 from __future__ import annotations
 

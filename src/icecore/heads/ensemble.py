@@ -11,10 +11,13 @@ import numpy as np
 from icecore.errors import HeadError
 from icecore.heads import checks
 from icecore.heads.rows import pieces
+from icecore.heads.saving import load_steps, save_steps
 
 if TYPE_CHECKING:
     from icecore.heads.protocol import Arrays, Config, Head
+    from icecore.heads.steps import Step
 
+_STEPS = "steps."
 Spans = tuple[tuple[int, int], ...]
 
 
@@ -69,6 +72,9 @@ class EnsembleHead:
     Args:
         parts: the heads; none for a head that is to load its state.
 
+    Attributes:
+        steps_: what calibrates the mean; none by itself.
+
     Example:
         >>> from icecore.heads import make
         >>> X, y = np.eye(4, dtype="float32"), np.array([0, 0, 1, 1])
@@ -81,6 +87,7 @@ class EnsembleHead:
 
     def __init__(self, parts: Sequence[Part] = ()) -> None:
         self.parts = tuple(parts)
+        self.steps_: list[Step] = []
 
     @property
     def stores_training_rows(self) -> bool:
@@ -104,10 +111,14 @@ class EnsembleHead:
             for part in self.parts:
                 proba[at] += part.weight * part.head.predict_proba(part.of(rows))
         proba /= proba.sum(axis=1, keepdims=True)
+        for step in self.steps_:
+            proba = step(proba)
         return proba
 
     def state(self) -> tuple[Config, Arrays]:
-        """See `Head.state`: those of the heads, their arrays under `<number of the head>.<name>`."""
+        """See `Head.state`: those of the heads, their arrays under `<number of the head>.<name>`, and the steps, theirs
+        under `steps.<number of the step>.<name>`.
+        """
         self._fitted()
         states = [part.head.state() for part in self.parts]
         members = [
@@ -116,7 +127,9 @@ class EnsembleHead:
         ]
         arrays = {f"{i}.{name}": array for i, (_, own) in enumerate(states) for name, array in own.items()}
         sizes = {"n_features": self.n_features_, "n_classes": self.n_classes_}
-        return {"head": self.name, **sizes, "members": members}, arrays
+        steps, own = save_steps(self.steps_)
+        arrays |= {f"{_STEPS}{name}": array for name, array in own.items()}
+        return {"head": self.name, **sizes, "members": members, "steps": steps}, arrays
 
     def load_state(self, config: Config, arrays: Arrays) -> Self:
         """See `Head.load_state`."""
@@ -132,6 +145,8 @@ class EnsembleHead:
             int(config["n_features"]),
             int(config["n_classes"]),
         )
+        behind = {name.removeprefix(_STEPS): value for name, value in arrays.items() if name.startswith(_STEPS)}
+        self.steps_ = load_steps(config.get("steps", []), behind)
         return self
 
     def _require_parts(self, width: int) -> None:

@@ -7,6 +7,7 @@ apart (within one standard error, on the same rows) the simplest is taken.
 
 from __future__ import annotations
 
+from icecore.selection.calibrating import CALIBRATIONS, Calibrated, Calibration, calibrate
 from icecore.selection.candidates import (
     AUTO_HEADS,
     IN_PIECES,
@@ -22,7 +23,6 @@ from icecore.selection.candidates import (
 from icecore.selection.choosing import Choice, choose
 from icecore.selection.crossing import are_shares
 from icecore.selection.fitting import fit_candidate
-from icecore.selection.mending import CALIBRATIONS, Calibration, Mended, mend
 from icecore.selection.nesting import Nested, nested
 from icecore.selection.opinions import opinions
 from icecore.selection.probing import PROBES, LayerScore, Probed, probe, probes_for
@@ -40,6 +40,7 @@ __all__ = [
     "IN_PIECES",
     "LAYERED",
     "PROBES",
+    "Calibrated",
     "Calibration",
     "Candidate",
     "Choice",
@@ -47,7 +48,6 @@ __all__ = [
     "HeldOut",
     "Layer",
     "LayerScore",
-    "Mended",
     "Mix",
     "Nested",
     "Probed",
@@ -58,6 +58,7 @@ __all__ = [
     "United",
     "Versus",
     "are_shares",
+    "calibrate",
     "choose",
     "features_of",
     "fit_candidate",
@@ -66,7 +67,6 @@ __all__ = [
     "held_out",
     "in_memory",
     "layer_name",
-    "mend",
     "names_of",
     "nested",
     "opinions",

@@ -1,4 +1,4 @@
-"""Probabilities mended after a head was fitted: the step that does it, learned from rows that the head has not seen."""
+"""Probabilities calibrated after a head was fitted, by a step that is learned from rows that the head has not seen."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sklearn.isotonic import IsotonicRegression
 from icecore.heads.calibration import temperature
 from icecore.heads.calibrators import TINY, Isotonic, Tempered
 from icecore.heads.chain import ChainHead
+from icecore.heads.ensemble import EnsembleHead
 from icecore.heads.steps import Columns, Softmax, Step
 
 
@@ -32,18 +33,18 @@ def isotonic(proba: np.ndarray, codes: np.ndarray) -> Isotonic:
     return Isotonic(x.astype(np.float64), y.astype(np.float64), starts.astype(np.int64), 1 / (len(proba) + 2))
 
 
-def can_be_mended(head: object) -> bool:
+def can_be_calibrated(head: object) -> bool:
     """Whether a step can be put behind a fitted head."""
-    return isinstance(head, ChainHead)
+    return isinstance(head, ChainHead | EnsembleHead)
 
 
-def mended(head: object, step: Step) -> ChainHead:
-    """A fitted head with a step behind its own; the one that came stays as it is. See `can_be_mended`.
+def calibrated(head: object, step: Step) -> ChainHead | EnsembleHead:
+    """A fitted head with a step behind its own; the one that came stays as it is. See `can_be_calibrated`.
 
     A temperature behind a softmax is a softmax of the product of both.
     """
-    if not isinstance(head, ChainHead):
-        raise TypeError(f"{type(head).__name__} is no chain of steps")
+    if not isinstance(head, ChainHead | EnsembleHead):
+        raise TypeError(f"nothing can be put behind {type(head).__name__}")
     steps, last = list(head.steps_), []
     if steps and isinstance(steps[-1], Columns) and isinstance(step, Tempered):
         last = [steps.pop()]

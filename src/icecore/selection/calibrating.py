@@ -1,4 +1,4 @@
-"""Whether and how probabilities are mended: by cross-validated log loss, on rows that the head has not seen."""
+"""Whether and how probabilities are calibrated: by cross-validated log loss, on rows that the head has not seen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from icecore.evaluation.folds import folds, untested
-from icecore.heads.mending import isotonic, tempered
+from icecore.heads.calibrating import isotonic, tempered
 
 if TYPE_CHECKING:
     from icecore.heads.steps import Step
@@ -25,13 +25,13 @@ _TINY = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
-class Mended:
-    """How probabilities are mended.
+class Calibrated:
+    """How probabilities are calibrated.
 
     Attributes:
         method: `temperature`, `isotonic` or `none`.
         step: that does it, from all rows; None for `none`.
-        proba: (repeats, n, k) probabilities of the rows, each mended by a step that was chosen and learned without it.
+        proba: (repeats, n, k) probabilities of the rows, each calibrated by a step chosen and learned without it.
         losses: cross-validated log loss of each method that was tried.
     """
 
@@ -41,10 +41,10 @@ class Mended:
     losses: dict[str, float]
 
 
-def mend(
+def calibrate(
     y: np.ndarray, proba: np.ndarray, groups: np.ndarray | None = None, *, method: str = "auto", seed: int = 0
-) -> Mended:
-    """Choose how to mend probabilities, learn it, and mend each row's by what was chosen and learned without it.
+) -> Calibrated:
+    """Choose a calibration, learn it, and calibrate each row by one that was chosen and learned without it.
 
     `auto` takes the simplest (none, one temperature, a curve for each class) within one standard error of the least
     log loss. Of fewer than 50 rows nothing can be learned: they stay as they are.
@@ -59,7 +59,7 @@ def mend(
     Example:
         >>> y = np.array([0, 1] * 80 + [1, 0] * 20)
         >>> sure = np.where(np.eye(2)[[0, 1] * 100] == 1, 0.999, 0.001)[None]
-        >>> found = mend(y, sure)
+        >>> found = calibrate(y, sure)
         >>> found.method, found.proba[0, 0].round(1).tolist()
         ('temperature', [0.8, 0.2])
     """
@@ -67,14 +67,14 @@ def mend(
     rows = np.flatnonzero(np.isfinite(proba[0]).all(axis=1))
     rows = rows[~untested(y[rows], groups[rows])] if len(rows) else rows
     if method == "none" or len(rows) < _LEAST_ROWS:
-        return Mended("none", None, proba, {})
+        return Calibrated("none", None, proba, {})
     data = _Data(y[rows], proba[:, rows], groups[rows], seed)
     out = proba.copy()
     for train, test in data.folds():
         step = _step(_chosen(data.part(train), method)[0], data.part(train))
-        out[:, rows[test]] = data.part(test).mended(step)
+        out[:, rows[test]] = data.part(test).calibrated(step)
     name, losses = _chosen(data, method)
-    return Mended(name, _step(name, data), out, losses)
+    return Calibrated(name, _step(name, data), out, losses)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class _Data:
     def folds(self) -> list[tuple[np.ndarray, np.ndarray]]:
         return folds(np.zeros(len(self.y), np.intp), self.groups, n_splits=_FOLDS, seed=self.seed)
 
-    def mended(self, step: Step | None) -> np.ndarray:
+    def calibrated(self, step: Step | None) -> np.ndarray:
         """(repeats, n, k)."""
         if step is None:
             return self.proba
@@ -98,7 +98,7 @@ class _Data:
 
     def losses(self, step: Step | None) -> np.ndarray:
         """(n,) log loss of each row, the mean over repeats."""
-        own = self.mended(step)[:, np.arange(len(self.y)), self.y]
+        own = self.calibrated(step)[:, np.arange(len(self.y)), self.y]
         return np.asarray(-np.log(np.maximum(own, _TINY)).mean(axis=0))
 
 
