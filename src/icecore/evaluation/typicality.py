@@ -146,7 +146,8 @@ class Typicality:
         names = ("mean", "factor", "axes", "whitening", "centres")
         wide = {name: arrays[name].astype(np.float64) for name in names}
         noise, items, *more = arrays["numbers"].tolist()
-        weight, ceiling = [*more, *(0.0, math.inf)[len(more) :]]
+        weight = more[0] if more else 0.0
+        ceiling = more[1] if len(more) > 1 else math.inf
         made = Gaussians(**wide, noise=noise, weight=weight, ceiling=ceiling)
         return cls(made, arrays["reference"], int(items))
 
