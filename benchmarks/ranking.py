@@ -44,7 +44,7 @@ from icecore.evaluation import duplicate_groups
 from icecore.selection import Heat, nested, standings
 
 ROOT = Path(__file__).parents[1]
-PROBES = ("centroid", "ridge", "lda", "knn")  # of the full side; `rank` probes by ridge alone
+PROBES = ("centroid", "ridge", "lda", "knn")  # of the full side; `rank` leaves out lda
 SEEDS = range(5)  # orders of the items, each of which `rank` sees another part of
 BUDGET = 0.1  # of the seconds of the full side
 SMALL, MOST = 240, 4000  # items; `rank` looks at no more, nor does a choice that `fit` makes

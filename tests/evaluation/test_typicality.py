@@ -85,4 +85,4 @@ def test_far_out_on_the_side_of_a_class_is_not_typical_of_it():
     p_values = own.p_values(further)
     assert p_values[0] > 0.3
     assert p_values[2] <= p_values[1]
-    assert own.unlike(p_values).tolist() == [False, False, True] or own.unlike(p_values).tolist() == [False, True, True]
+    assert own.unlike(p_values)[[0, 2]].tolist() == [False, True]

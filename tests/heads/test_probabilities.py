@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits, load_wine
 
 from icecore import heads
-from icecore.heads.calibration import temperature
 from icecore.heads.inner_folds import inner_folds
 from icecore.heads.steps import Softmax
+from icecore.heads.temperature import temperature
 
 DECIDERS = ["ridge", "svm", "svm-rbf", "centroid", "lda", "logistic", "knn"]
 

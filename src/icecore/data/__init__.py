@@ -9,6 +9,7 @@ A bad item never shifts the others: every item carries the row that it has in th
 
 from icecore.data.array_preprocessing import ArrayPreprocessing
 from icecore.data.clips import Windowed
+from icecore.data.gaps import NO_LABEL
 from icecore.data.images import MAX_PIXELS, decode_image
 from icecore.data.items import BadItem, Dataset, Item, Items, printable
 from icecore.data.load import load, row_key
@@ -40,6 +41,7 @@ __all__ = [
     "IMAGE",
     "IMAGE_TEXT",
     "MAX_PIXELS",
+    "NO_LABEL",
     "SOUND",
     "TEXT",
     "ArrayPreprocessing",

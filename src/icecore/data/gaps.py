@@ -14,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     from icecore.data.values import Values
 
-WORDS = frozenset(("nan", "na", "n/a", "<na>", "#n/a", "nat", "null", "?"))  # as they read in small letters
+NO_LABEL = frozenset(("nan", "na", "n/a", "<na>", "#n/a", "nat", "null", "?"))  # as they read in small letters
 _BESIDE_FRACTIONS = frozenset(("none", "missing", "unknown", "-", "--", "."))
 
 
@@ -42,7 +42,7 @@ def _odd(different: set[str]) -> set[str]:
     """The words among different values that are numbers otherwise."""
     odd = {value for value in different if not _is_finite(value)}
     fractions = any(not float(value).is_integer() for value in different - odd)
-    words = WORDS | _BESIDE_FRACTIONS if fractions else WORDS
+    words = NO_LABEL | _BESIDE_FRACTIONS if fractions else NO_LABEL
     if not odd or odd == different or not all(_is_number(value) or value.strip().lower() in words for value in odd):
         return set()
     return odd

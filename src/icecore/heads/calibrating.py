@@ -7,11 +7,11 @@ import copy
 import numpy as np
 from sklearn.isotonic import IsotonicRegression
 
-from icecore.heads.calibration import temperature
 from icecore.heads.calibrators import TINY, Isotonic, Tempered
 from icecore.heads.chain import ChainHead
 from icecore.heads.ensemble import EnsembleHead
 from icecore.heads.steps import Columns, Softmax, Step
+from icecore.heads.temperature import temperature
 
 
 def tempered(proba: np.ndarray, codes: np.ndarray) -> Tempered:

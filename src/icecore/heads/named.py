@@ -10,12 +10,12 @@ import numpy as np
 
 from icecore.errors import HeadError
 from icecore.heads import specs
-from icecore.heads.calibration import temperature
 from icecore.heads.chain import ChainHead, on_classes_there
 from icecore.heads.inner_folds import inner_folds
 from icecore.heads.out_of_fold import out_of_fold
 from icecore.heads.split import Split
 from icecore.heads.steps import Softmax, Step
+from icecore.heads.temperature import temperature
 
 if TYPE_CHECKING:
     from icecore.heads.protocol import Config

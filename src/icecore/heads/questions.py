@@ -8,7 +8,6 @@ import numpy as np
 
 from icecore.errors import HeadError
 from icecore.heads import checks
-from icecore.heads.calibration import temperature
 from icecore.heads.inner_folds import inner_folds
 from icecore.heads.making import make, restore
 from icecore.heads.named import CERTAIN, NamedHead
@@ -17,6 +16,7 @@ from icecore.heads.rows import some_rows
 from icecore.heads.saving import load_steps, save_steps
 from icecore.heads.split import Sides
 from icecore.heads.sweeping_answers import Tries, strata_of, sweep_answers
+from icecore.heads.temperature import temperature
 
 if TYPE_CHECKING:
     from icecore.heads.protocol import Arrays, Config, Head

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from icecore.heads.calibration import temperature
 from icecore.heads.steps import Softmax
+from icecore.heads.temperature import temperature
 
 Judge = Callable[[np.ndarray], tuple[float, float]]  # outputs of the held-out rows -> their loss, and a temperature
 

@@ -9,13 +9,13 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from icecore.heads import specs
-from icecore.heads.calibration import temperature
 from icecore.heads.inner_folds import equal_rows
 from icecore.heads.least_squares import Decomposition, NormalEquations, Problem, shared
 from icecore.heads.linear import Solution
 from icecore.heads.piecewise import PiecewiseHead
 from icecore.heads.ridge_numbers import RidgeRegressor
 from icecore.heads.scaling import standardisation
+from icecore.heads.temperature import temperature
 from icecore.heads.weighting import ClassWeight, class_weights
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ import numpy as np
 from sklearn.base import clone, is_classifier
 
 from icecore.errors import HeadError
-from icecore.heads.calibration import temperature
 from icecore.heads.chain import ChainHead
 from icecore.heads.inner_folds import inner_folds
 from icecore.heads.kernels import Kernel
@@ -18,6 +17,7 @@ from icecore.heads.out_of_fold import out_of_fold
 from icecore.heads.sklearn_steps import to_steps
 from icecore.heads.split import Split
 from icecore.heads.steps import Softmax, Step
+from icecore.heads.temperature import temperature
 
 if TYPE_CHECKING:
     from icecore.heads.protocol import Arrays, Config

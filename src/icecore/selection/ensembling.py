@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from icecore.heads.calibration import temperature
 from icecore.heads.ensemble import Ensemble, Member
 from icecore.heads.steps import Softmax
 from icecore.heads.sweeping import says_probabilities
+from icecore.heads.temperature import temperature
 from icecore.selection.candidates import Candidate, names_of, widths_of
 from icecore.tasks.base import TINY
 

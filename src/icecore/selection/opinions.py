@@ -14,9 +14,9 @@ import numpy as np
 
 from icecore.evaluation.folds import folds
 from icecore.heads import penalties, sweep_all
-from icecore.heads.calibration import temperature
 from icecore.heads.steps import Softmax
 from icecore.heads.sweeping import says_probabilities
+from icecore.heads.temperature import temperature
 from icecore.selection.rows import part_of
 
 if TYPE_CHECKING:

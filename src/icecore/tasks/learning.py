@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from icecore.data import NO_LABEL
 from icecore.errors import DataError, UsageError
 from icecore.tasks.base import Task, TaskName
 from icecore.tasks.classification import Classification
@@ -21,7 +22,6 @@ _FEW_VALUES = 20  # different whole numbers up to which they are classes without
 _ROWS_A_VALUE = 5  # fewer rows than this for each different whole number make it a quantity
 _RARE = 10  # items of the rarest class, under which little can be known of it
 _COMMA = re.compile(r"\s*[+-]?(\d{1,3}(\.\d{3})+|\d+),\d+\s*")
-_NO_LABEL = frozenset(("nan", "na", "n/a", "<na>", "#n/a", "null", "?"))  # what missing labels are often written as
 _WORD = 100  # as many times rarer than the most frequent class is rare too
 
 
@@ -112,7 +112,7 @@ def _doubtful(name: str, values: np.ndarray) -> list[str]:
     said = [
         f"{name!r}: {count:,} items are of the class {word!r}; if that means that there is no label, leave it empty."
         for word, count in sorted(counts.items())
-        if word.lower() in _NO_LABEL
+        if word.lower() in NO_LABEL
     ]
     spellings: dict[str, list[str]] = {}
     for word in sorted(counts):

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from icecore.errors import HeadError
 from icecore.heads import MultilabelHead, Regressor
-from icecore.heads.calibration import temperature
 from icecore.heads.numbers import Unit
 from icecore.heads.questions import QuestionHead
+from icecore.heads.temperature import temperature
 from icecore.heads.tuning import layers_of, with_layers
 from icecore.heads.tuning_tasks import (
     answering_layers_of,
