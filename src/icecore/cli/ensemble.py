@@ -78,7 +78,8 @@ def _verdict(report: Any, out: Path | None) -> str:
         return "No mean of these models is better than one of them alone, so there is nothing to save."
     if not report.adopted:
         return "The ensemble is not better than the best single model beyond the interval: not saved (--keep saves it)."
-    reason = "it is better beyond the interval" if report.pays else "as was asked for"
+    better = "better" if report.pays else "not better"
     if out is None:
-        return "The ensemble is better beyond the interval. Not saved; name a folder with --out to keep it."
+        return f"The ensemble is {better} beyond the interval. Not saved; name a folder with --out to keep it."
+    reason = "it is better beyond the interval" if report.pays else "as was asked for"
     return f"Saved {out}: {reason}. Try: icecore inspect {out}"
